@@ -1,0 +1,172 @@
+"""What passes between the stages of the review lane: frozen values, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+Status = Literal["completed", "not_applicable", "failed"]
+EMPTY: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that the model asked for. `arguments` is JSON text, as sent ('' when the bytes hold none)."""
+
+    id: str
+    name: str
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation.
+
+    Attributes:
+        error: for role "tool": the call failed.
+        span_id: the span it was first seen on ('' when it did not come from a span).
+    """
+
+    role: Role
+    content: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    name: str = ""
+    error: bool = False
+    span_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A retrieved document. `metadata` is JSON text."""
+
+    content: str
+    metadata: str = ""
+    span_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A span event; attribute values as stored (strings, JSON for arrays and maps)."""
+
+    time_ns: int
+    name: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRecord:
+    """A stored span, as the review lane reads it. Ids are lower hex; times are Unix nanoseconds.
+
+    `attributes` and `events` are filled only for the spans whose content is wanted.
+    """
+
+    tenant: str
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    name: str
+    service: str
+    scope: str
+    dialect: str
+    step_kind: str
+    started_ns: int
+    ended_ns: int
+    status: str
+    status_message: str = ""
+    actor: str = ""
+    agent_name: str = ""
+    agent_version: str = ""
+    provider: str = ""
+    requested_model: str = ""
+    served_model: str = ""
+    served_source: str = ""
+    model_version: str = ""
+    prompt_version: str = ""
+    tool_name: str = ""
+    channel: str = ""
+    intent: str = ""
+    language: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    finish_reason: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """A stored log record. `body` and attribute values are text; JSON for arrays and maps."""
+
+    trace_id: str
+    span_id: str
+    time_ns: int
+    event_name: str
+    body: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Who said what, rebuilt from the spans and logs of one conversation."""
+
+    messages: tuple[Message, ...] = ()
+    system_prompt: str = ""
+    documents: tuple[Document, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a trajectory: `number` runs 1..n over the conversation, `turn` counts customer turns from 1."""
+
+    number: int
+    turn: int
+    span: SpanRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A closed conversation, ready to be evaluated."""
+
+    messages: tuple[Message, ...]
+    tenant: str = ""
+    conversation_id: str = ""
+    revision: int = 1
+    steps: tuple[Step, ...] = ()
+    system_prompt: str = ""
+    documents: tuple[Document, ...] = ()
+    channel: str = ""
+    intent: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a verdict rests on: a rule and the message (index into `messages`) or span where it was met."""
+
+    rule: str
+    message_index: int | None = None
+    span_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """An evaluator's answer.
+
+    Attributes:
+        score: 0..1 unless the evaluator's page says otherwise; None when there is none. Never 0 for a missing input.
+        status: "completed"; "not_applicable" (nothing here to judge, or not enough to know); "failed" (an error).
+        mode: how it was reached, where an evaluator has several ways.
+    """
+
+    evaluator: str
+    evaluator_version: str
+    score: float | None
+    label: str
+    status: Status
+    explanation: str
+    evidence: tuple[Evidence, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    mode: str = ""
