@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
+SwapClass = Literal["version", "mismatch"]
 Status = Literal["completed", "not_applicable", "failed"]
 EMPTY: Mapping[str, str] = {}
 
@@ -170,3 +172,108 @@ class Score:
     evidence: tuple[Evidence, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     mode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTrace:
+    """A trace of which not everything has been reviewed.
+
+    Attributes:
+        conversation_id: the trace's best candidate, else its own id.
+        source: the key that named it, "trace" where none did.
+        since: when its oldest unreviewed part may have arrived.
+        last: when its newest part arrived.
+        ended: a span said that nothing more will come.
+        batches: how much of it had arrived when it was looked at.
+        spans: how many spans of it arrived, re-sent ones counted again.
+        start: when it began, in whole seconds.
+        candidate: as stored, `identity.split_candidate`.
+    """
+
+    tenant: str
+    trace_id: str
+    conversation_id: str
+    source: str
+    since: dt.datetime
+    last: dt.datetime
+    start: dt.datetime
+    end: dt.datetime
+    ended: bool = False
+    channel: str = ""
+    batches: int = 0
+    spans: int = 0
+    candidate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is counted of a conversation."""
+
+    turns: int
+    tool_calls: int
+    tool_errors: int
+    escalations: int
+    input_tokens: int
+    output_tokens: int
+    agents: tuple[str, ...]
+    versions: tuple[str, ...]
+    prompts: tuple[str, ...]
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slot:
+    """Where one model is expected: an agent's calls of one kind."""
+
+    tenant: str
+    service: str
+    agent: str
+    step_kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A model version's calls within one conversation of a slot."""
+
+    slot: Slot
+    conversation_id: str
+    version: str
+    provider: str
+    requested: str
+    served: str
+    first: dt.datetime
+    last: dt.datetime
+    first_trace: str
+    calls: int
+    first_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """One change. `occurrence` is 1 for the first change from one version to the other, 2 when it happens again."""
+
+    slot: Slot
+    swap_class: SwapClass
+    from_version: str
+    to_version: str
+    occurrence: int
+    first_seen: dt.datetime
+    first_trace: str
+    first_conversation: str
+    before: int
+    after: int
+    severity: Literal["page", "warning"]
+    evidence: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionUse:
+    """A version's record in a slot. `verified`: the share of its calls whose served model was told."""
+
+    slot: Slot
+    version: str
+    first: dt.datetime
+    last: dt.datetime
+    conversations: int
+    calls: int
+    verified: float

@@ -1,0 +1,50 @@
+"""Wire bytes to nested Arrow columns, several requests at once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any, Literal
+
+import pyarrow as pa
+
+MessageName = Literal["Traces", "Logs"]
+
+
+@functools.cache
+def _handlers() -> dict[str, Any]:
+    import ptars
+    from google.protobuf import descriptor_pb2, descriptor_pool
+
+    raw = resources.files(__package__).joinpath("otlp_columns.binpb").read_bytes()
+    pool = descriptor_pool.DescriptorPool()
+    file = descriptor_pb2.FileDescriptorSet.FromString(raw).file[0]
+    pool.AddSerializedFile(file.SerializeToString())  # type: ignore[no-untyped-call]
+    handlers = ptars.HandlerPool([pool.FindFileByName(file.name)])  # type: ignore[no-untyped-call]
+    return {
+        name: handlers.get_for_message(pool.FindMessageTypeByName(f"{file.package}.{name}"))  # type: ignore[no-untyped-call]
+        for name in ("Traces", "Logs")
+    }
+
+
+def to_arrow(bodies: Sequence[bytes], message: MessageName) -> pa.Array:
+    """One row a body: the list of its resource_spans / resource_logs.
+
+    Raises:
+        ValueError: a body is not this message. Which one is found by trying them alone.
+    """
+    return _handlers()[message].list_to_record_batch(list(bodies)).column(0)
+
+
+def undecodable(bodies: Sequence[bytes], message: MessageName) -> list[int]:
+    """Indexes of the bodies that are not this message."""
+    return [index for index, body in enumerate(bodies) if not _decodes(body, message)]
+
+
+def _decodes(body: bytes, message: MessageName) -> bool:
+    try:
+        to_arrow([body], message)
+    except ValueError:
+        return False
+    return True

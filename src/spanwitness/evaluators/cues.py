@@ -1,0 +1,222 @@
+"""What people and agents say: phrase tables in English, and the few functions that read them.
+
+Phrases are general English, written from how such statements are built (who, negation, verb), not collected from any
+one set of conversations. Text in another language matches nothing, which means less evidence and never an error.
+Every pattern repeats within fixed bounds, so that the time to search grows no faster than the text. A table is opened
+only for a clause that holds one of its words, which most do not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spanwitness.evaluators.speech import Clause
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A pattern, and the words of which a clause must hold one to be worth searching."""
+
+    words: frozenset[str]
+    pattern: re.Pattern[str]
+
+    def meets(self, clause: Clause) -> bool:
+        return not self.words.isdisjoint(clause.words) and self.pattern.search(clause.text) is not None
+
+
+def _table(words: str, pattern: str) -> _Table:
+    return _Table(frozenset(words.replace("|", " ").split()), re.compile(pattern))
+
+
+_MADE: Final = (
+    "booked|reserved|confirmed|scheduled|rescheduled|made|placed|complete|completed|processed|canceled|cancelled|updated|"
+    "changed|modified|added|sent|ordered|purchased|bought|transferred|issued|refunded|returned|exchanged|paid|submitted|"
+    "registered|activated|reactivated|resolved|fixed|restored|saved|applied|created|upgraded|renewed|removed|rebooked|"
+    "finalized|finalised|arranged|secured|requested|approved|rented|enabled|disabled|credited|fulfilled|done|started"
+)
+# After a bare "is", only words that can hardly describe a thing as it already was ("the shop is closed").
+_IS: Final = (
+    "booked|reserved|confirmed|scheduled|rescheduled|complete|completed|processed|canceled|cancelled|finalized|finalised|"
+    "done|final|verified|a success|successful|resolved|fixed|restored|placed|approved|paid|ordered|purchased|all set|"
+    "arranged|secured|made"
+)
+_ADVERBS: Final = r"(?:(?:now|also|just|already|all|both|fully|successfully|officially|finally|indeed) ){0,3}"
+_DO: Final = (
+    "book|make|reserve|schedule|confirm|get|secure|purchase|buy|add|cancel|complete|process|place|order|update|change|"
+    "refund|fix|resolve|rent|arrange|send|transfer|modify|exchange|return|remove|apply|issue"
+)
+_SUCCESS: Final = _table(
+    f"{_MADE} final verified success successful successfully set able through way playing",
+    rf"\b(?:has|have|had|was|were|got) {_ADVERBS}(?:been )?{_ADVERBS}(?:{_MADE})\b"
+    rf"|(?:\b(?:is|are|was|were)|'s|'re) {_ADVERBS}(?:being )?(?:{_IS})\b"
+    rf"|\b(?:i|we)(?:'ve| have)? {_ADVERBS}(?:{_MADE})\b(?! that\b| your (?:identity|account|details)\b)"
+    r"|\bsuccess(?:ful(?:ly)?)?\b"
+    rf"|\bable to (?:successfully )?(?:{_DO})\b"
+    r"|\b(?:went|gone|goes) through\b"
+    r"|\bon (?:its|it's|the|his|her|their|your) way\b"
+    r"|\b(?:now|is|started|starts|begins|begun) (?:now )?playing\b"
+    rf"|^(?:\w+ ){{0,4}}(?:{_MADE})$"
+    rf"|^(?:{_MADE}) ",
+)
+_NEGATED: Final = frozenset(("not", "never", "no", "unable", "yet"))
+# Announced, offered, asked back or made to depend on something: nothing has happened yet.
+_NOT_YET: Final = re.compile(
+    r"^(?:once|if|when|after|before|please|should|would|do|does|can|could|shall|may|will|did|what|how|which|kindly|let)\b"
+    r"|\b(?:(?:please|kindly) \w+|you (?:want|would|need)|you'd|want me|would like|would you|shall i|should i"
+    r"|to confirm|if|once|until|when|after|will be|'ll be|to be|can be|must be|should be|would be|need|needs|going to)\b"
+)
+
+_CANNOT: Final = (
+    r"(?:could not|unable to|fail(?:ed)? to|not (?:been |be )?able to|not manage to|impossible to"
+    r"|(?:\bi|\bwe|\bstill|\balso|\bsorry) can not)"
+)
+# Not hearing, not knowing and not finding the customer's account are questions, not outcomes.
+_MERELY: Final = (
+    r"(?! (?:\w+ )?(?:tell|say|see|hear|understand|wait|agree|thank|stress|guarantee|promise|verify|authenticate"
+    r"|(?:find|locate|access|pull up) (?:your|an?|the|any) (?:\w+ )?(?:account|profile|user|record|email))\b)"
+)
+_FAILURE: Final = _table(
+    "not no unable fail failed impossible unsuccessful declined rejected denied sold fully unavailable nothing none error "
+    "problem issue failure",
+    rf"(?<!they )(?<!you )(?<!there ){_CANNOT}{_MERELY} \w"
+    r"|\b(?:did|does|do|will|would|has|have|is|was) not (?:going to |seem to |quite )?"
+    r"(?:go through|gone through|work|worked|working|succeed|completed?|successful|possible|available|confirmed|booked)\b"
+    r"|\b(?:it|this|that|which|time|request|booking|reservation|appointment|payment|transaction|order|also|attempt) "
+    r"(?:has |have |was |is )?(?:also )?(?:failed|unsuccessful|declined|rejected|denied)\b"
+    r"|\bunsuccessful\b"
+    r"|\b(?:sold out|fully booked|unavailable|not available|nothing available|none available|no availability"
+    r"|not possible|no longer available|no luck)\b"
+    r"|\bno (?:\w+ ){0,3}available\b"
+    r"|\b(?:an error|a problem|an issue|a failure) (?:while|when|with|in|occurred|booking|making|processing|completing)\b",
+)
+_APOLOGY: Final = re.compile(r"\b(?:sorry|apolog\w{1,6}|unfortunately|regret|afraid)\b")
+
+_ASKS: Final = _table(
+    "confirm ensure i is go proceed",
+    r"\b(?:confirm|ensure|go ahead|proceed)\b|\b(?:shall|should) i\b"
+    r"|\bis (?:that|this|it|everything)(?: all)? (?:correct|right|ok|okay|fine)\b",
+)
+_YES: Final = re.compile(
+    r"^(?:yes|yeah|yep|yup|yea|sure|ok|okay|correct|right|perfect|great|sounds|please|that's|that is|that works|go ahead"
+    r"|exactly|absolutely|looks|it is|i confirm|confirmed|fine|good|alright|all right|works|do it)\b"
+)
+_SOON: Final = re.compile(r"\b(?:will|let me|going to|one moment|please|working on)\b|'ll\b")
+_STILL_WRONG: Final = _table(
+    "still not",
+    r"\bstill (?:not|is not|does not|do not|can not|will not|have not|has not|having|getting|seeing|no|broken|wrong|slow|stuck)\b"
+    r"|\b(?:is|does|did) not (?:work|working|worked|fixed|resolved|solved|help|helped)\b|\bnot (?:working|fixed|resolved)\b",
+)
+_CLAIM: Final = _table(
+    _MADE,
+    rf"\b(?:i|we)(?:'ve| have) {_ADVERBS}(?:booked|cancell?ed|updated|changed|modified|refunded|exchanged|processed"
+    r"|purchased|upgraded|issued|removed|rescheduled|rebooked|credited|placed|submitted|activated|enabled|ordered)\b",
+)
+
+_PERSON: Final = (
+    "human|live|real|person|representative|rep|supervisor|manager|specialist|agent|agents|operator|colleague|someone|team|"
+    "department|staff|advisor|associate|expert"
+)
+_MOVED: Final = "transferred|connected|escalated|forwarded|handed|passed|put|redirected|routed|referred"
+_MOVING: Final = "transferring|connecting|escalating|forwarding|handing|passing|putting|redirecting|routing|referring"
+_MOVE: Final = "transfer|connect|escalate|forward|hand|pass|put|redirect|route|refer"
+_ANNOUNCED: Final = _table(
+    f"{_MOVED} {_MOVING} {_MOVE} human live",
+    rf"\b(?:being|been|now|get|getting|i have|we have|i've|we've) (?:now |just |already )?(?:{_MOVED})\b.{{0,60}}\b(?:{_PERSON})\b"
+    rf"|(?:^|\b(?:am|are|now|i'm|we're|be) )(?:{_MOVING})\b.{{0,60}}\b(?:{_PERSON})\b"
+    rf"|\b(?:i'll|i will|let me|we'll|we will|going to)(?: \w+){{0,2}} (?:{_MOVE})\b.{{0,60}}\b(?:{_PERSON})\b"
+    r"|\byou are (?:now )?being transferred\b|\btransferring you\b"
+    r"|\b(?:human|live) (?:agent|representative|operator|specialist) will (?:be|take|assist|join|help|contact|call)\b",
+)
+# Offered, advised or made to depend on the customer: not announced.
+_OFFERED: Final = frozenset(
+    "if would could can should may might recommend suggest whether unless case need want wish say prefer".split()
+)
+_MENTIONED: Final = _table(
+    f"{_MOVED} {_MOVING} {_MOVE} speak talk",
+    rf"\b(?:{_MOVE}|{_MOVING}|{_MOVED}|speak|talk)\b.{{0,60}}\b(?:{_PERSON})\b|\btransfer you\b",
+)
+_SOMEONE: Final = (
+    "human|humans|person|agent|representative|rep|supervisor|manager|operator|someone|somebody|specialist"
+)
+_REQUESTED: Final = _table(
+    f"{_SOMEONE} transfer escalate",
+    rf"\b(?:speak|talk|chat|transfer|transferred|connect|connected|escalate|escalated|put me through) .{{0,40}}\b(?:{_SOMEONE})\b"
+    r"|\b(?:want|need|get me|give me|prefer|like|request) (?:to have )?(?:an? |the |your |some )?(?:\w+ )?"
+    r"(?:human|real person|live person|live agent|actual person|representative|supervisor|manager|operator|human being)\b"
+    rf"|\b(?:{_SOMEONE})\b.{{0,25}}\b(?:speak|talk) (?:to|with)\b"
+    r"|^(?:an? )?(?:\w+ )?(?:human|agent|representative|operator|supervisor|manager)(?: please)?$"
+    r"|\btransfer me\b|\bescalate (?:me|this|it)\b",
+)
+_DECLINED: Final = frozenset(("not", "no", "never", "without", "rather"))
+_REFUSED: Final = _table(
+    "not unable no",
+    rf"(?:can not|unable to|not able to|not be able to|not possible to|no way to|could not) (?:\w+ ){{0,3}}(?:{_MOVE})\b"
+    r"|\b(?:no|not any) (?:\w+ ){0,2}(?:agents?|representatives?|supervisors?|person|operators?)(?: \w+){0,3} available\b",
+)
+
+
+def says_failure(clause: Clause) -> bool:
+    """The agent says that something could not be done, as in "I was unable to book it"."""
+    return _FAILURE.meets(clause)
+
+
+def says_success(clause: Clause) -> bool:
+    """The agent says that something has been done, as in "your table has been reserved"."""
+    if clause.asked or not _SUCCESS.meets(clause) or not _NEGATED.isdisjoint(clause.words):
+        return False
+    return _NOT_YET.search(clause.text) is None
+
+
+def claims_change(clause: Clause) -> bool:
+    """The agent says that it has itself changed something. Passive voice is left out: it may tell what was found."""
+    return not clause.asked and _CLAIM.meets(clause) and _NOT_YET.search(clause.text) is None
+
+
+def apologises(clause: Clause) -> bool:
+    return _APOLOGY.search(clause.text) is not None
+
+
+def asks_to_confirm(clause: Clause) -> bool:
+    """The agent asks for a go-ahead, as in "shall I book it?" or "please confirm"."""
+    return _ASKS.meets(clause)
+
+
+def affirms(said: Sequence[Clause]) -> bool:
+    """The customer says yes, and asks nothing back."""
+    return bool(said) and not any(clause.asked for clause in said) and _YES.search(said[0].text) is not None
+
+
+def promises(clause: Clause) -> bool:
+    """Something is about to be done, or the customer is asked for something."""
+    return clause.asked or _SOON.search(clause.text) is not None
+
+
+def says_still_wrong(clause: Clause) -> bool:
+    """The customer says that the trouble persists, as in "it still does not work"."""
+    return not clause.asked and _STILL_WRONG.meets(clause)
+
+
+def announces_handoff(clause: Clause) -> bool:
+    """The agent says that it is handing over to a person, now; an offer to do so is not meant."""
+    if clause.asked or not _ANNOUNCED.meets(clause):
+        return False
+    return _OFFERED.isdisjoint(clause.words) and _NEGATED.isdisjoint(clause.words)
+
+
+def offers_handoff(clause: Clause) -> bool:
+    """The agent asks whether to hand over."""
+    return clause.asked and _MENTIONED.meets(clause) and _NEGATED.isdisjoint(clause.words)
+
+
+def refuses_handoff(clause: Clause) -> bool:
+    return _REFUSED.meets(clause)
+
+
+def asks_for_person(clause: Clause) -> bool:
+    """The customer asks for a person, as in "let me speak to your manager"."""
+    return _REQUESTED.meets(clause) and _DECLINED.isdisjoint(clause.words)

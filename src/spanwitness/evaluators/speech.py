@@ -1,0 +1,78 @@
+"""Text as said: lower case, in clauses, contractions written out, so that phrase tables stay short."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from spanwitness.model import Message
+
+# People do not speak longer than this. What is longer was pasted, and a verdict stands at its start or its end.
+LONGEST: Final = 8_000
+
+_WRITTEN_OUT: Final = (
+    ("\u2019", "'"),
+    ("can't", "can not"),
+    ("cannot", "can not"),
+    ("won't", "will not"),
+    ("n't", " not"),
+    ("couldnt", "could not"),
+    ("wasnt", "was not"),
+    ("didnt", "did not"),
+    ("doesnt", "does not"),
+)
+_BREAKS: Final = (". ", "! ", "? ", "; ", " but ", " however ", " however, ", " although ")
+_NOISE: Final = re.compile(r"[^\w' \n?]+")
+
+_ENGLISH: Final = frozenset("the a to you your is are i we for of and in on that this it have can not please my be".split())
+_ENGLISH_SHARE: Final = 0.12
+
+
+class Clause(NamedTuple):
+    """A sentence or part of one: lower case, words parted by single spaces, no marks but apostrophes."""
+
+    text: str
+    words: list[str]
+    asked: bool
+
+
+def clauses(text: str) -> list[Clause]:
+    """What was said, clause by clause; of a text beyond LONGEST, its beginning and its end."""
+    spoken = _lowered(text)
+    for mark in _BREAKS:
+        spoken = spoken.replace(mark, f"{mark[0]}\n")
+    parts = ((part.replace("?", " ").split(), "?" in part) for part in _NOISE.sub(" ", spoken).split("\n"))
+    return [Clause(" ".join(words), words, asked) for words, asked in parts if words]
+
+
+def heard(messages: Iterable[Message]) -> list[list[Clause]]:
+    """The clauses of each message, by its index; none for those that neither customer nor agent said."""
+    return [clauses(each.content) if each.role in ("user", "assistant") else [] for each in messages]
+
+
+def holds(text: str, phrase: str) -> bool:
+    """Whether a phrase was said, as whole words where it is written in Latin letters."""
+    wanted, spoken = _plain(phrase), _plain(text)
+    return bool(wanted) and re.search(rf"(?<![a-z0-9]){re.escape(wanted)}(?![a-z0-9])", spoken) is not None
+
+
+def is_english(said: Sequence[Sequence[Clause]]) -> bool:
+    """Whether enough of the commonest English words are there that the phrase tables could have met something."""
+    words = [word for message in said for clause in message for word in clause.words]
+    return bool(words) and sum(word in _ENGLISH for word in words) >= _ENGLISH_SHARE * len(words)
+
+
+def _lowered(text: str) -> str:
+    if len(text) > LONGEST:
+        text = text[: LONGEST // 2] + "\n" + text[-LONGEST // 2 :]
+    text = text.lower()
+    for short, full in _WRITTEN_OUT:
+        text = text.replace(short, full)
+    return text
+
+
+def _plain(text: str) -> str:
+    return " ".join(_NOISE.sub(" ", _lowered(text)).replace("?", " ").split())

@@ -1,0 +1,10 @@
+"""The whole path. Only here do stages meet.
+
+request lane   receive -> decode -> tag -> store           `Ingestion`, inside the sender's request
+review lane    store -> close -> settle -> evaluate -> swap `Review`, on a timer
+"""
+
+from spanwitness.pipeline.ingestion import Ingestion, IngestRules
+from spanwitness.pipeline.review import Review, ReviewRules, Sweep
+
+__all__ = ["IngestRules", "Ingestion", "Review", "ReviewRules", "Sweep"]

@@ -1,0 +1,119 @@
+"""The request lane: bytes in, rows stored, answer out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from spanwitness.columns import Problem
+from spanwitness.decode import decode_logs, decode_spans
+from spanwitness.errors import Rejected
+from spanwitness.receive import Caller, Outcome, Signal
+from spanwitness.store import Store
+from spanwitness.store.batch import Batcher, BatchLimits, Pending, Work
+from spanwitness.tag import TenantRule, index_traces, tag_logs, tag_spans
+
+Clock = Callable[[], dt.datetime]
+_NOT_STORED = ["ConversationTrust", "ConversationEnded"]
+INDEX = "otel_traces_trace_id_ts"
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRules:
+    """How requests are taken in.
+
+    Attributes:
+        tenant: where the tenant stands.
+        tenant_header: a header that binds the caller to a tenant, set by the proxy that authenticated it; '' for none.
+        limits: of the batches.
+    """
+
+    tenant: TenantRule = field(default_factory=TenantRule)
+    tenant_header: str = ""
+    limits: BatchLimits = field(default_factory=BatchLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A batch ready for the store."""
+
+    table: str
+    items: pa.Table
+    index: pa.Table
+    token: str
+
+
+class Ingestion:
+    """One `ingest` for every transport and for files."""
+
+    def __init__(self, store: Store, rules: IngestRules, clock: Clock) -> None:
+        self._store = store
+        self._rules = rules
+        self._clock = clock
+        self._batchers: dict[Signal, Batcher[Rows]] = {
+            signal: Batcher(self._preparer(signal), self.write, rules.limits) for signal in Signal
+        }
+
+    def start(self) -> None:
+        """Starts to take requests; call inside the event loop."""
+        for batcher in self._batchers.values():
+            batcher.start()
+
+    async def stop(self) -> None:
+        """Answers what is in flight, then refuses."""
+        for batcher in self._batchers.values():
+            await batcher.stop()
+
+    async def __call__(self, body: bytes, signal: Signal, caller: Caller) -> Outcome:
+        """See receive.Ingest."""
+        return _outcome(await self._batchers[signal].put(body, self._bound_tenant(caller)))
+
+    def prepare(self, bodies: Sequence[bytes], tenants: Sequence[str], signal: Signal) -> Work[Rows]:
+        """Request bodies to rows, and by request what was wrong. `tenants`: what each caller is bound to, or ''."""
+        now = self._clock()
+        if signal is Signal.TRACES:
+            batch = decode_spans(bodies)
+            tagged = tag_spans(batch, tenants, self._rules.tenant, now)
+            items = tagged.drop_columns(_NOT_STORED)
+            rows = Rows("otel_traces", items, index_traces(tagged), _token(bodies, tenants))
+        else:
+            batch = decode_logs(bodies)
+            items = tag_logs(batch, tenants, self._rules.tenant, now)
+            rows = Rows("otel_logs", items, index_traces(items), _token(bodies, tenants))
+        return Work(rows, batch.problems)
+
+    def write(self, rows: Rows) -> None:
+        """Stores a batch. The index goes last: what it counts as arrived can be read."""
+        if len(rows.items):
+            self._store.insert(rows.table, rows.items, rows.token)
+        if len(rows.index):
+            self._store.insert(INDEX, rows.index, rows.token)
+
+    def _preparer(self, signal: Signal) -> Callable[[Sequence[Pending]], Work[Rows]]:
+        def prepare(group: Sequence[Pending]) -> Work[Rows]:
+            return self.prepare([pending.body for pending in group], [pending.tenant for pending in group], signal)
+
+        return prepare
+
+    def _bound_tenant(self, caller: Caller) -> str:
+        return caller.headers.get(self._rules.tenant_header, "") if self._rules.tenant_header else ""
+
+
+def _outcome(problem: Problem | None) -> Outcome:
+    if problem is None:
+        return Outcome()
+    if problem.fatal:
+        raise Rejected(problem.reason)
+    return Outcome(problem.rejected, problem.reason)
+
+
+def _token(bodies: Sequence[bytes], tenants: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for body, tenant in zip(bodies, tenants, strict=True):
+        digest.update(len(body).to_bytes(8, "big") + tenant.encode() + b"\0")
+        digest.update(body)
+    return digest.hexdigest()

@@ -1,0 +1,351 @@
+"""The review lane: what is open in the store, closed, settled, evaluated, compared, and written back.
+
+Everything is computed from deduplicated reads and keyed by revision, and a trace counts as reviewed only after all of
+it is written: killed anywhere, the next sweep does the same again and nothing is there twice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from spanwitness.close import ClosePolicy, Due, by_conversation, due
+from spanwitness.evaluators import BUNDLE, Bundle, run
+from spanwitness.model import Conversation, LogRecord, OpenTrace, Score, Slot, Swap, Transcript
+from spanwitness.model_names import relation
+from spanwitness.settle import digest, facts, settle
+from spanwitness.store import Store, record, rows
+from spanwitness.swap import find_swaps, version_uses
+from spanwitness.transcript import rebuild
+
+log = logging.getLogger(__name__)
+Progress = Callable[[int, int], None]
+
+_REWRITE = """
+INSERT INTO otel_traces
+SELECT t.* REPLACE (s.ConversationId AS ConversationId, s.ConversationIdSource AS ConversationIdSource,
+                    s.TrajectoryStep AS TrajectoryStep, s.AgentName AS AgentName, s.Version AS Version)
+FROM (
+    SELECT * FROM otel_traces FINAL
+    WHERE TenantId = {tenant:String} AND TraceId IN (SELECT TraceId FROM span_settlements WHERE Sweep = {sweep:String})
+      AND toStartOfHour(Timestamp) >= toStartOfHour({start:DateTime}) AND Timestamp <= {end:DateTime} + 1
+) AS t
+INNER JOIN (SELECT * FROM span_settlements WHERE Sweep = {sweep:String}) AS s
+    ON t.TenantId = s.TenantId AND t.TraceId = s.TraceId AND t.SpanId = s.SpanId
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRules:
+    """How conversations are closed and judged.
+
+    Attributes:
+        chunk_spans: about how many spans are held in memory at once.
+    """
+
+    close: ClosePolicy = field(default_factory=ClosePolicy)
+    bundle: Bundle = BUNDLE
+    chunk_spans: int = 5_000
+
+
+@dataclass(slots=True)
+class Sweep:
+    """What one pass of the review lane did."""
+
+    closed: int = 0
+    revised: int = 0
+    unchanged: int = 0
+    scores: int = 0
+    swaps: list[Swap] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Written:
+    """Rows of one chunk, by table."""
+
+    conversations: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    scores: list[dict[str, Any]] = field(default_factory=list)
+    settlements: list[rows.Settlement] = field(default_factory=list)
+    slots: set[Slot] = field(default_factory=set)
+    moved_from: dict[str, str] = field(default_factory=dict)
+
+
+class Review:
+    """Closes what is over. One instance a store; not for several threads at once."""
+
+    def __init__(self, store: Store, rules: ReviewRules) -> None:
+        self._store = store
+        self._rules = rules
+
+    def sweep(self, now: dt.datetime, progress: Progress = lambda _done, _all: None) -> Sweep:
+        """Closes every conversation that is over at `now`."""
+        return self._close(due(record.open_traces(self._store), now, self._rules.close), now, progress)
+
+    def close_all(
+        self, now: dt.datetime, reason: Any, traces: set[tuple[str, str]] | None = None, progress: Progress | None = None
+    ) -> Sweep:
+        """Closes every open conversation, or those that have one of some traces (tenant, trace id)."""
+        groups = by_conversation(record.open_traces(self._store))
+        wanted = [
+            Due(tenant, identity, reason, tuple(group))
+            for (tenant, identity), group in groups.items()
+            if traces is None or any((tenant, trace.trace_id) in traces for trace in group)
+        ]
+        return self._close(wanted, now, progress or (lambda _done, _all: None))
+
+    def close_one(self, conversation_id: str, now: dt.datetime, tenant: str | None = None) -> Sweep:
+        """Closes the open conversation of this id now, in one tenant or in each that has it."""
+        groups = by_conversation(record.open_traces(self._store))
+        wanted = [
+            Due(owner, identity, "requested", tuple(group))
+            for (owner, identity), group in groups.items()
+            if identity == conversation_id and tenant in (None, owner)
+        ]
+        return self._close(wanted, now, lambda _done, _all: None)
+
+    def _close(self, wanted: Sequence[Due], now: dt.datetime, progress: Progress) -> Sweep:
+        sweep, slots, done = Sweep(), set[Slot](), 0
+        for chunk in _chunks(wanted, self._rules.chunk_spans):
+            slots |= self._settle(chunk, now, sweep)
+            done += len(chunk)
+            progress(done, len(wanted))
+        return sweep
+
+    def _settle(self, chunk: Sequence[Due], now: dt.datetime, sweep: Sweep) -> set[Slot]:
+        tenant = chunk[0].tenant
+        identities = [one.conversation_id for one in chunk]
+        traces = record.traces_of(self._store, tenant, identities)
+        written = self._judge(chunk, traces, now, sweep)
+        if written.moved_from:
+            self._resettle(written, now, sweep, tenant)
+        self._write(written, tenant, traces, now)
+        sweep.swaps += self._update_ledger(written.slots, now)
+        self._store.insert("otel_traces_trace_id_ts", rows.table([rows.reviewed_row(trace, now) for trace in traces]))
+        return written.slots
+
+    def _judge(self, chunk: Sequence[Due], traces: Sequence[OpenTrace], now: dt.datetime, sweep: Sweep) -> _Written:
+        tenant = chunk[0].tenant
+        spans = _group(record.load_spans(self._store, tenant, traces), traces, lambda stored: stored.span.trace_id)
+        logs = _group(record.load_logs(self._store, tenant, traces), traces, lambda entry: entry.trace_id)
+        last = record.last_revisions(self._store, tenant, [one.conversation_id for one in chunk])
+        own = _by_identity(traces)
+        written = _Written()
+        for one in chunk:
+            identity = one.conversation_id
+            self._judge_one(
+                one,
+                own.get(identity, ()),
+                spans.get(identity, []),
+                logs.get(identity, []),
+                last.get(identity, record.LastRevision()),
+                written,
+                now,
+                sweep,
+            )
+        return written
+
+    def _judge_one(  # noqa: PLR0913 - all that is known of one conversation
+        self,
+        one: Due,
+        traces: Sequence[OpenTrace],
+        spans: Sequence[record.StoredSpan],
+        logs: Sequence[LogRecord],
+        last: record.LastRevision,
+        written: _Written,
+        now: dt.datetime,
+        sweep: Sweep,
+    ) -> None:
+        source = _source(traces)
+        conversation = _conversation(one, spans, logs)
+        if not conversation.steps:
+            return
+        content = digest(conversation)
+        unchanged = content == last.digest
+        conversation = replace(conversation, revision=last.number + (not unchanged))
+        written.slots |= {_slot(step.span) for step in conversation.steps if step.span.model_version}
+        _settlements(conversation, spans, source, written)
+        if unchanged:
+            sweep.unchanged += 1
+            return
+        self._record(conversation, one.reason, source, content, traces, written, now)
+        sweep.closed += last.number == 0
+        sweep.revised += last.number > 0
+        sweep.scores += len(self._rules.bundle.evaluators)
+
+    def _record(  # noqa: PLR0913 - the columns of one conversation
+        self,
+        conversation: Conversation,
+        reason: str,
+        source: str,
+        content: str,
+        traces: Sequence[OpenTrace],
+        written: _Written,
+        now: dt.datetime,
+    ) -> None:
+        scores = [run(evaluator, conversation) for evaluator in self._rules.bundle.evaluators]
+        closed = rows.Closed(
+            conversation=conversation,
+            facts=facts(conversation),
+            source=source,
+            reason=reason,
+            outcome=_outcome(scores),
+            digest=content,
+            traces=tuple(sorted({step.span.trace_id for step in conversation.steps})),
+        )
+        written.conversations.append(rows.conversation_row(closed, now))
+        written.steps += [rows.step_row(conversation, step, now) for step in conversation.steps]
+        bundle = self._rules.bundle
+        written.scores += [
+            rows.score_row(conversation, score, bundle.threshold(score.evaluator), now) for score in scores
+        ]
+
+    def _resettle(self, written: _Written, now: dt.datetime, sweep: Sweep, tenant: str) -> None:
+        """Conversations that lost a trace, since its true id arrived later, get a revision without it."""
+        moved = written.moved_from
+        traces = record.traces_of(self._store, tenant, list(moved))
+        left = _by_identity(traces)
+        last = record.last_revisions(self._store, tenant, list(moved))
+        for identity, new in moved.items():
+            if identity not in left and identity in last:
+                written.conversations.append(
+                    rows.emptied_row(tenant, identity, last[identity].number + 1, now, new)
+                )
+                sweep.revised += 1
+        again = [Due(tenant, identity, "requested", tuple(group)) for identity, group in left.items()]
+        if again:
+            more = self._judge(again, traces, now, sweep)
+            written.conversations += more.conversations
+            written.steps += more.steps
+            written.scores += more.scores
+            written.settlements += more.settlements
+            written.slots |= more.slots
+
+    def _write(self, written: _Written, tenant: str, traces: Sequence[OpenTrace], now: dt.datetime) -> None:
+        """The conversation's own row goes last: it is what makes a revision count."""
+        for table, entries in (("steps", written.steps), ("scores", written.scores)):
+            if entries:
+                self._store.insert(table, rows.table(entries))
+        if written.settlements:
+            name = uuid.uuid4().hex
+            entries = [rows.settlement_row(settlement, name, now) for settlement in written.settlements]
+            self._store.insert("span_settlements", rows.table(entries))
+            span = {"start": min(trace.start for trace in traces), "end": max(trace.end for trace in traces)}
+            self._store.command(_REWRITE, {"tenant": tenant, "sweep": name, **span})
+        if written.conversations:
+            self._store.insert("conversations", rows.table(written.conversations))
+
+    def _update_ledger(self, slots: set[Slot], now: dt.datetime) -> list[Swap]:
+        """Versions and swaps of the slots that were touched, from all of their record. Returns the swaps not known before."""
+        uses = record.uses_of(self._store, sorted(slots))
+        versions = [rows.version_row(use, now) for use in version_uses(uses)]
+        if versions:
+            self._store.insert("model_versions", rows.table(versions))
+        known = record.known_swaps(self._store, slots)
+        found = {_swap_key(swap): swap for swap in find_swaps(uses, relation)}
+        changed = [
+            rows.swap_row(swap, known[key].detected if key in known else now, now)
+            for key, swap in found.items()
+            if key not in known or known[key].facts != _swap_facts(swap)
+        ]
+        gone = [entry.withdrawn_row(now) for key, entry in known.items() if key not in found]
+        for entries in (changed, gone):
+            if entries:
+                self._store.insert("model_swaps", rows.table(entries))
+        return [swap for key, swap in found.items() if key not in known]
+
+
+def _chunks(wanted: Sequence[Due], spans: int) -> Iterator[list[Due]]:
+    """Conversations of one tenant at a time, about so many spans together."""
+    chunk: list[Due] = []
+    size = 0
+    for one in sorted(wanted, key=lambda one: one.tenant):
+        weight = sum(trace.spans for trace in one.traces)
+        if chunk and (one.tenant != chunk[0].tenant or size + weight > spans):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(one)
+        size += weight
+    if chunk:
+        yield chunk
+
+
+def _group(items: Iterable[Any], traces: Sequence[OpenTrace], trace_of: Callable[[Any], str]) -> dict[str, list[Any]]:
+    identity = {trace.trace_id: trace.conversation_id for trace in traces}
+    groups: dict[str, list[Any]] = defaultdict(list)
+    for item in items:
+        if trace_of(item) in identity:
+            groups[identity[trace_of(item)]].append(item)
+    return groups
+
+
+def _by_identity(traces: Sequence[OpenTrace]) -> dict[str, list[OpenTrace]]:
+    return {identity: group for (_, identity), group in by_conversation(traces).items()}
+
+
+def _source(traces: Sequence[OpenTrace]) -> str:
+    """The key that named the conversation: that of its first trace, since every trace has one."""
+    return traces[0].source if traces else ""
+
+
+def _conversation(one: Due, stored: Sequence[record.StoredSpan], logs: Sequence[LogRecord]) -> Conversation:
+    spans = [entry.span for entry in stored]
+    steps_of = [span for span in spans if span.step_kind]
+    transcript = rebuild(steps_of, logs) if steps_of else Transcript()
+    return Conversation(
+        messages=transcript.messages,
+        tenant=one.tenant,
+        conversation_id=one.conversation_id,
+        steps=settle(spans, transcript),
+        system_prompt=transcript.system_prompt,
+        documents=transcript.documents,
+        channel=_first(span.channel for span in spans),
+        intent=_first(span.intent for span in spans),
+        language=_first(span.language for span in spans),
+    )
+
+
+def _first(values: Iterable[str]) -> str:
+    return min((value for value in values if value), default="")
+
+
+def _slot(span: Any) -> Slot:
+    return Slot(span.tenant, span.service, span.agent_name, span.step_kind)
+
+
+def _settlements(
+    conversation: Conversation, spans: Sequence[record.StoredSpan], source: str, written: _Written
+) -> None:
+    steps = {(step.span.trace_id, step.span.span_id): step for step in conversation.steps}
+    for stored in spans:
+        step = steps.get((stored.span.trace_id, stored.span.span_id))
+        number = step.number if step else 0
+        agent = step.span.agent_name if step else stored.agent_name
+        if stored.version and stored.conversation_id != conversation.conversation_id:
+            written.moved_from[stored.conversation_id] = conversation.conversation_id
+        wanted = (conversation.conversation_id, source, number, agent)
+        if wanted != (stored.conversation_id, stored.source, stored.step, stored.agent_name):
+            version = max(conversation.revision, stored.version + 1)
+            written.settlements.append(
+                rows.Settlement(
+                    conversation.tenant, stored.span.trace_id, stored.span.span_id, *wanted, version=version
+                )
+            )
+
+
+def _outcome(scores: Iterable[Score]) -> str:
+    """How the conversation ended, as ConversationResolution has it; '' where it did not run."""
+    return next((score.label for score in scores if score.evaluator == "ConversationResolution"), "")
+
+
+def _swap_key(swap: Swap) -> record.SwapKey:
+    return record.SwapKey(swap.slot, swap.swap_class, swap.from_version, swap.to_version, swap.occurrence)
+
+
+def _swap_facts(swap: Swap) -> tuple[Any, ...]:
+    return (record.milliseconds(swap.first_seen), swap.first_trace, swap.first_conversation, swap.before, swap.after)

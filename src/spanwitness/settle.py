@@ -1,0 +1,136 @@
+"""A closed conversation put in order: its steps numbered, its turns counted, each call given to its agent."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from spanwitness.model import Conversation, Facts, SpanRecord, Step, Transcript
+
+_ASKS_FOR_TOOLS = frozenset({"tool_calls", "tool_call", "tool-calls", "tool_use", "function_call"})
+_TO_A_HUMAN = re.compile(
+    r"(transfer|hand_?off|escalat|connect|route|forward)\w*(human|person|agent|specialist|representative|operator|live)"
+    r"|^(escalate|escalation|transfer_call|request_human|human_handoff)",
+)
+
+
+def settle(spans: Sequence[SpanRecord], transcript: Transcript) -> tuple[Step, ...]:
+    """The steps of a conversation, numbered 1..n by start time (ties: end time, span id) over all its traces.
+
+    Args:
+        spans: all spans of the conversation, containers too: an agent's name often stands on one of them alone.
+        transcript: tells on which calls the customer said something new, which is where a turn begins.
+    """
+    ordered = sorted((span for span in spans if span.step_kind), key=_order)
+    named = _with_agents(spans, ordered)
+    turns = _turns(named, {m.span_id for m in transcript.messages if m.role == "user" and m.span_id})
+    return tuple(Step(number, turn, span) for number, (turn, span) in enumerate(zip(turns, named, strict=True), 1))
+
+
+def facts(conversation: Conversation) -> Facts:
+    """What the record counts of a conversation."""
+    steps = [step.span for step in conversation.steps]
+    tools = [span for span in steps if span.step_kind in ("tool", "handoff")]
+    return Facts(
+        turns=max((step.turn for step in conversation.steps), default=0),
+        tool_calls=len(tools),
+        tool_errors=sum(span.status == "Error" for span in tools),
+        escalations=sum(is_escalation(span) for span in steps),
+        input_tokens=sum(span.input_tokens for span in steps),
+        output_tokens=sum(span.output_tokens for span in steps),
+        agents=_distinct(span.agent_name for span in steps),
+        versions=_distinct(span.model_version for span in steps if span.step_kind == "llm"),
+        prompts=_distinct(span.prompt_version for span in steps),
+        services=_distinct(span.service for span in steps),
+    )
+
+
+def is_escalation(span: SpanRecord) -> bool:
+    """Whether a step hands the customer over to a human: only the tool's name tells, in every library known."""
+    return span.step_kind == "human" or bool(
+        span.step_kind in ("tool", "handoff") and _TO_A_HUMAN.search(span.tool_name.lower())
+    )
+
+
+def digest(conversation: Conversation) -> str:
+    """Equal for equal steps, messages, prompt and documents: a conversation that says nothing new is no new revision."""
+    steps = [replace(step.span, attributes={}, events=()) for step in conversation.steps]
+    content = (steps, conversation.messages, conversation.system_prompt, conversation.documents)
+    return hashlib.sha256(repr(content).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _order(span: SpanRecord) -> tuple[int, int, str]:
+    return span.started_ns, span.ended_ns, span.span_id
+
+
+def _distinct(values: object) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for value in values if value))  # type: ignore[attr-defined]
+
+
+def _with_agents(spans: Sequence[SpanRecord], steps: Sequence[SpanRecord]) -> list[SpanRecord]:
+    by_id = {(span.trace_id, span.span_id): span for span in spans}
+    alone = _only_agent(spans)
+    return [
+        step if step.agent_name else replace(step, agent_name=_agent_above(step, by_id) or alone.get(step.trace_id, ""))
+        for step in steps
+    ]
+
+
+def _agent_above(span: SpanRecord, by_id: dict[tuple[str, str], SpanRecord]) -> str:
+    seen = set()
+    while span.span_id not in seen and (parent := by_id.get((span.trace_id, span.parent_span_id))):
+        if parent.agent_name:
+            return parent.agent_name
+        seen.add(span.span_id)
+        span = parent
+    return ""
+
+
+def _only_agent(spans: Sequence[SpanRecord]) -> dict[str, str]:
+    """The agent of each trace that names exactly one: it is every step's, whatever the library left out."""
+    named: dict[str, set[str]] = {}
+    for span in spans:
+        if span.agent_name:
+            named.setdefault(span.trace_id, set()).add(span.agent_name)
+    return {trace: next(iter(agents)) for trace, agents in named.items() if len(agents) == 1}
+
+
+def _turns(steps: Sequence[SpanRecord], heard: set[str]) -> list[int]:
+    begins = _turn_begins(steps, heard)
+    turns, turn = [], 0
+    for index in range(len(steps)):
+        turn += index == 0 or index in begins
+        turns.append(turn)
+    return turns
+
+
+def _turn_begins(steps: Sequence[SpanRecord], heard: set[str]) -> set[int]:
+    spoken = {index for index, step in enumerate(steps) if step.step_kind == "speech" and step.actor == "human"}
+    if spoken:
+        return spoken
+    told = [index for index, step in enumerate(steps) if step.span_id in heard]
+    if told:
+        return {_with_what_led_to_it(steps, index) for index in told}
+    return _by_traces(steps)
+
+
+def _with_what_led_to_it(steps: Sequence[SpanRecord], index: int) -> int:
+    """A retrieval before the first call of a turn belongs to that turn."""
+    begin = index
+    while begin and steps[begin - 1].trace_id == steps[index].trace_id and steps[begin - 1].step_kind != "llm":
+        begin -= 1
+    earlier_call = begin and steps[begin - 1].step_kind == "llm" and steps[begin - 1].trace_id == steps[index].trace_id
+    return index if earlier_call else begin
+
+
+def _by_traces(steps: Sequence[SpanRecord]) -> set[int]:
+    """Without content: a turn is a trace, unless the call before it asked for tools, whose results this one brings."""
+    begins, waiting = set(), False
+    for index, step in enumerate(steps):
+        if index and step.trace_id != steps[index - 1].trace_id and not waiting:
+            begins.add(index)
+        if step.step_kind == "llm":
+            waiting = step.finish_reason in _ASKS_FOR_TOOLS
+    return begins

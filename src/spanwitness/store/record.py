@@ -1,0 +1,291 @@
+"""What the review lane reads from the store: open traces, the spans and logs of conversations, the uses of models."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spanwitness.identity import SOURCE_TRACE, split_candidate
+from spanwitness.model import Event, LogRecord, OpenTrace, Slot, SpanRecord, Use
+from spanwitness.store.clickhouse import Store
+
+_TRACES = """
+SELECT TenantId, TraceId, min(Start) AS start, max(End) AS end, min(FirstIngestedAt) AS first,
+       max(LastIngestedAt) AS last, min(Candidate) AS candidate, max(Ended) AS ended, max(Channel) AS channel,
+       sum(Spans) AS spans, sum(Batches) AS batches, max(Settled) AS settled, max(SettledAt) AS settled_at
+FROM otel_traces_trace_id_ts
+WHERE {where}
+GROUP BY TenantId, TraceId
+{having}
+"""
+
+_SPANS = """
+SELECT TenantId, TraceId, SpanId, ParentSpanId, SpanName, ServiceName, ScopeName, Dialect, StepKind,
+       toUnixTimestamp64Nano(Timestamp) AS started, started + toInt64(Duration) AS ended, StatusCode, StatusMessage,
+       StepFailed, Actor, AgentName, AgentVersion, Provider, RequestedModel, ServedModel, ServedModelSource,
+       ModelVersion, PromptVersion, ToolName, Channel, Intent, Language, InputTokens, OutputTokens, FinishReason,
+       ConversationId, ConversationIdSource, TrajectoryStep, Version,
+       if(StepKind = '', map(), SpanAttributes) AS attributes,
+       if(StepKind = '', [], `Events.Timestamp`) AS event_times,
+       if(StepKind = '', [], `Events.Name`) AS event_names,
+       if(StepKind = '', [], `Events.Attributes`) AS event_attributes
+FROM otel_traces FINAL
+WHERE TenantId = {{tenant:String}} AND TraceId IN {{traces:Array(String)}}
+  AND toStartOfHour(Timestamp) >= toStartOfHour({{start:DateTime}}) AND Timestamp <= {{end:DateTime}} + 1
+"""
+
+_LOGS = """
+SELECT TraceId, SpanId, toUnixTimestamp64Nano(Timestamp) AS time, EventName, Body, LogAttributes AS attributes
+FROM otel_logs FINAL
+WHERE TenantId = {tenant:String} AND TraceId IN {traces:Array(String)}
+  AND toStartOfHour(Timestamp) >= toStartOfHour({start:DateTime}) AND Timestamp <= {end:DateTime} + 1
+"""
+
+_LAST = """
+SELECT ConversationId, max(Revision) AS revision, argMax(Digest, Revision) AS digest,
+       argMax(TraceIds, Revision) AS traces
+FROM conversations FINAL
+WHERE TenantId = {tenant:String} AND ConversationId IN {conversations:Array(String)}
+GROUP BY ConversationId
+"""
+
+_USES = """
+SELECT ConversationId, ModelVersion, Provider, RequestedModel, ServedModel, min(StartedAt) AS first,
+       max(StartedAt) AS last, toUnixTimestamp64Nano(first) AS first_ns, argMin(TraceId, (StartedAt, Step)) AS trace,
+       count() AS calls
+FROM steps_latest
+WHERE TenantId = {tenant:String} AND ServiceName = {service:String} AND AgentName = {agent:String}
+  AND StepKind = {kind:String} AND ModelVersion != ''
+GROUP BY ConversationId, ModelVersion, Provider, RequestedModel, ServedModel
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSpan:
+    """A span, and how it is settled so far. `version` 0: not yet."""
+
+    span: SpanRecord
+    conversation_id: str
+    source: str
+    step: int
+    agent_name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastRevision:
+    """The newest revision of a conversation; number 0 where there is none."""
+
+    number: int = 0
+    digest: str = ""
+    traces: tuple[str, ...] = ()
+
+
+def open_traces(store: Store) -> list[OpenTrace]:
+    """Traces of which something has arrived that no review has seen."""
+    return _traces(store, "1", "HAVING batches > settled", {})
+
+
+def traces_of(store: Store, tenant: str, conversations: Sequence[str]) -> list[OpenTrace]:
+    """All traces that belong to some conversations, reviewed or not."""
+    # A trace without a candidate is a conversation under its own id.
+    where = """TenantId = {tenant:String} AND (TraceId IN {ids:Array(String)} OR TraceId IN
+        (SELECT TraceId FROM otel_traces_trace_id_ts
+         WHERE TenantId = {tenant:String} AND splitByChar('|', Candidate, 4)[4] IN {ids:Array(String)}))"""
+    found = _traces(store, where, "", {"tenant": tenant, "ids": list(conversations)})
+    wanted = set(conversations)
+    return [trace for trace in found if trace.conversation_id in wanted]
+
+
+def _traces(store: Store, where: str, having: str, parameters: dict[str, Any]) -> list[OpenTrace]:
+    return [_trace(row) for row in store.rows(_TRACES.replace("{where}", where).replace("{having}", having), parameters)]
+
+
+def _trace(row: dict[str, Any]) -> OpenTrace:
+    key, identity = split_candidate(row["candidate"])
+    return OpenTrace(
+        tenant=row["TenantId"],
+        trace_id=row["TraceId"],
+        conversation_id=identity or row["TraceId"],
+        source=key or SOURCE_TRACE,
+        since=max(_utc(row["first"]), _utc(row["settled_at"])),
+        last=_utc(row["last"]),
+        start=_utc(row["start"]),
+        end=_utc(row["end"]),
+        ended=bool(row["ended"]),
+        channel=row["channel"],
+        batches=row["batches"],
+        spans=row["spans"],
+        candidate=row["candidate"],
+    )
+
+
+def _utc(value: Any) -> dt.datetime:
+    if isinstance(value, int):  # Arrow has no DateTime of whole seconds: the engine sends a number
+        return dt.datetime.fromtimestamp(value, dt.UTC)
+    return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+def _where(tenant: str, traces: Sequence[OpenTrace]) -> dict[str, Any]:
+    return {
+        "tenant": tenant,
+        "traces": [trace.trace_id for trace in traces],
+        "start": min(trace.start for trace in traces),
+        "end": max(trace.end for trace in traces),
+    }
+
+
+def load_spans(store: Store, tenant: str, traces: Sequence[OpenTrace]) -> list[StoredSpan]:
+    """All spans of some traces, each once; content only for steps."""
+    table = store.arrow(_SPANS.replace("{{", "{").replace("}}", "}"), _where(tenant, traces))
+    return [_span(row) for batch in table.to_batches(max_chunksize=1000) for row in batch.to_pylist()]
+
+
+def _span(row: dict[str, Any]) -> StoredSpan:
+    span = SpanRecord(
+        tenant=row["TenantId"],
+        trace_id=row["TraceId"],
+        span_id=row["SpanId"],
+        parent_span_id=row["ParentSpanId"],
+        name=row["SpanName"],
+        service=row["ServiceName"],
+        scope=row["ScopeName"],
+        dialect=row["Dialect"],
+        step_kind=row["StepKind"],
+        started_ns=row["started"],
+        ended_ns=row["ended"],
+        status="Error" if row["StepFailed"] else row["StatusCode"],
+        status_message=row["StatusMessage"],
+        actor=row["Actor"],
+        agent_name=row["AgentName"],
+        agent_version=row["AgentVersion"],
+        provider=row["Provider"],
+        requested_model=row["RequestedModel"],
+        served_model=row["ServedModel"],
+        served_source=row["ServedModelSource"],
+        model_version=row["ModelVersion"],
+        prompt_version=row["PromptVersion"],
+        tool_name=row["ToolName"],
+        channel=row["Channel"],
+        intent=row["Intent"],
+        language=row["Language"],
+        input_tokens=row["InputTokens"],
+        output_tokens=row["OutputTokens"],
+        finish_reason=row["FinishReason"],
+        attributes=dict(row["attributes"]),
+        events=tuple(
+            Event(_nanoseconds(time), name, dict(attributes))
+            for time, name, attributes in zip(
+                row["event_times"], row["event_names"], row["event_attributes"], strict=True
+            )
+        ),
+    )
+    return StoredSpan(
+        span, row["ConversationId"], row["ConversationIdSource"], row["TrajectoryStep"], row["AgentName"], row["Version"]
+    )
+
+
+def _nanoseconds(value: Any) -> int:
+    return int(value.value) if hasattr(value, "value") else int(value.timestamp() * 1_000_000_000)
+
+
+def load_logs(store: Store, tenant: str, traces: Sequence[OpenTrace]) -> list[LogRecord]:
+    """The log records of some traces, each once."""
+    return [
+        LogRecord(row["TraceId"], row["SpanId"], row["time"], row["EventName"], row["Body"], dict(row["attributes"]))
+        for row in store.rows(_LOGS, _where(tenant, traces))
+    ]
+
+
+def last_revisions(store: Store, tenant: str, conversations: Sequence[str]) -> dict[str, LastRevision]:
+    """The newest revision of each of some conversations that has one."""
+    rows = store.rows(_LAST, {"tenant": tenant, "conversations": list(conversations)})
+    return {row["ConversationId"]: LastRevision(row["revision"], row["digest"], tuple(row["traces"])) for row in rows}
+
+
+def uses_of(store: Store, slots: Iterable[Slot]) -> list[Use]:
+    """All uses of models in some slots, in the newest revision of each conversation."""
+    return [_use(slot, row) for slot in slots for row in store.rows(_USES, _slot_parameters(slot))]
+
+
+def _slot_parameters(slot: Slot) -> dict[str, str]:
+    return {"tenant": slot.tenant, "service": slot.service, "agent": slot.agent, "kind": slot.step_kind}
+
+
+def _use(slot: Slot, row: dict[str, Any]) -> Use:
+    return Use(
+        slot=slot,
+        conversation_id=row["ConversationId"],
+        version=row["ModelVersion"],
+        provider=row["Provider"],
+        requested=row["RequestedModel"],
+        served=row["ServedModel"],
+        first=_from_arrow(row["first"]),
+        last=_from_arrow(row["last"]),
+        first_trace=row["trace"],
+        calls=row["calls"],
+        first_ns=row["first_ns"],
+    )
+
+
+def _from_arrow(value: Any) -> dt.datetime:
+    moment = value.to_pydatetime(warn=False) if hasattr(value, "to_pydatetime") else value
+    return _utc(moment)
+
+
+@dataclass(frozen=True, slots=True)
+class SwapKey:
+    """What makes a swap the same one."""
+
+    slot: Slot
+    swap_class: str
+    from_version: str
+    to_version: str
+    occurrence: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSwap:
+    """A swap as it stands in the ledger. `facts`: when and where it was first seen, conversations before and after."""
+
+    detected: dt.datetime
+    facts: tuple[int, str, str, int, int]
+    row: dict[str, Any]
+
+    def withdrawn_row(self, now: dt.datetime) -> dict[str, Any]:
+        """The row that takes it back."""
+        return {**self.row, "UpdatedAt": now.astimezone(dt.UTC).replace(tzinfo=None), "Withdrawn": 1}
+
+
+_SWAPS = """
+SELECT * FROM model_swaps FINAL
+WHERE TenantId = {tenant:String} AND ServiceName = {service:String} AND AgentName = {agent:String}
+  AND StepKind = {kind:String}
+"""
+
+
+def known_swaps(store: Store, slots: Iterable[Slot]) -> dict[SwapKey, KnownSwap]:
+    """The ledger's entries for some slots."""
+    return {
+        SwapKey(slot, row["Class"], row["FromVersion"], row["ToVersion"], row["Occurrence"]): _known(row)
+        for slot in slots
+        for row in store.rows(_SWAPS, _slot_parameters(slot))
+    }
+
+
+def _known(row: dict[str, Any]) -> KnownSwap:
+    facts = (
+        milliseconds(_from_arrow(row["FirstSeenAt"])),
+        row["FirstTraceId"],
+        row["FirstConversationId"],
+        row["ConversationsBefore"],
+        row["ConversationsAfter"],
+    )
+    return KnownSwap(_from_arrow(row["DetectedAt"]), facts, row)
+
+
+def milliseconds(moment: dt.datetime) -> int:
+    """A moment as the ledger compares it."""
+    return int(moment.timestamp() * 1000)

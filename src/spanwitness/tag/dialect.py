@@ -1,0 +1,105 @@
+"""What a dialect declares: which keys it puts a fact under, in which order of trust, and which of them lie.
+
+A dialect is data. One vectorised reader (`tag.reader`) evaluates it for a whole batch; there is no code per span.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+SPAN_NAME: Final = "@name"
+"""Stands for the span's name where a declaration names a key."""
+
+Steps = Mapping[str, str]
+"""Value -> StepKind; '' for a container. A trailing * matches a prefix."""
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """Where a fact is read.
+
+    Attributes:
+        key: the attribute, or SPAN_NAME.
+        spans: only on spans of these names (empty: on all).
+        where: only on spans whose attribute has this value: (key, value).
+        path: the value is JSON and the fact stands at this path inside it.
+        unless_requested: not believed where it only repeats the requested model's name.
+    """
+
+    key: str
+    spans: tuple[str, ...] = ()
+    where: tuple[str, str] | None = None
+    path: tuple[str | int, ...] = ()
+    unless_requested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One way to tell a span's step kind: the value read, and what each value means."""
+
+    source: From
+    steps: Steps
+
+
+Sources = tuple[From, ...]
+
+
+def keys(*names: str) -> Sources:
+    """Plain attributes in order of trust."""
+    return tuple(From(name) for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One instrumentation's way of writing agent telemetry.
+
+    Attributes:
+        scopes: instrumentation scopes that speak it; a trailing * matches a prefix.
+        markers: attributes that give it away where the scope is not known.
+        requires: of the spans that its scopes match, only those with one of these attributes (empty: all).
+        kinds: first that answers wins. A span whose kind stays unanswered is a container.
+        served: empty where the library never tells which model answered.
+        error: "true" here means that the step failed, whatever the status says.
+        actors: who acted, where it is not the agent.
+        end: read as `kinds`, to "end" for a span that ends its conversation.
+    """
+
+    name: str
+    scopes: tuple[str, ...] = ()
+    markers: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = ()
+    conversation: Sources = ()
+    provider: Sources = ()
+    requested: Sources = ()
+    served: Sources = ()
+    fingerprint: Sources = ()
+    agent: Sources = ()
+    agent_version: Sources = field(default=keys("gen_ai.agent.version"))
+    prompt_version: Sources = ()
+    tool: Sources = ()
+    input_tokens: Sources = ()
+    output_tokens: Sources = ()
+    finish_reason: Sources = ()
+    error: Sources = ()
+    actors: tuple[Kind, ...] = ()
+    end: tuple[Kind, ...] = ()
+
+
+# A conversation id may stand under several keys in one trace, on spans of several libraries. The trace belongs to the
+# id whose key comes first here; within one key, to the span that started first. Library-made ids of a room or a
+# conversation before the application's session, that before a thread.
+CONVERSATION_TRUST: Final[tuple[str, ...]] = (
+    "spanwitness.conversation.id",
+    "lk.room_sid",
+    "room_id",
+    "gen_ai.conversation.id",
+    "session.id",
+    "langfuse.session.id",
+    "traceloop.association.properties.session_id",
+    "gcp.vertex.agent.session_id",
+    "traceloop.association.properties.thread_id",
+    "thread_id",
+)

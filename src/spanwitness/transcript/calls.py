@@ -1,0 +1,118 @@
+"""Each model call once: what it was told and what it said, from whichever form tells it best."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from spanwitness.transcript import ai_sdk, events, flattened, indexed, parts, payload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from spanwitness.model import LogRecord, Message, SpanRecord
+    from spanwitness.transcript.forms import Reader, Said
+    from spanwitness.transcript.tree import Place, Tree
+
+FORMS: Final[tuple[Reader, ...]] = (
+    parts.read,
+    flattened.read,
+    indexed.read,
+    ai_sdk.read,
+    events.read,
+    parts.read_details,
+)
+"""Attributes first: where a library writes both, its events repeat them. `payload` comes last, and only on need."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """A model call in units.
+
+    Attributes:
+        nested: it was made inside a tool, a retrieval or a guardrail, so it may be a talk of its own.
+        system: its system prompt, '' when none is told.
+        told: the history or the increment that it was given, without system messages and empty ones.
+        gaps: its library keeps no tool calls in `told`.
+        said: what it answered.
+    """
+
+    span_id: str
+    started_ns: int
+    ended_ns: int
+    nested: bool
+    system: str
+    told: tuple[Message, ...]
+    gaps: bool
+    said: tuple[Message, ...]
+
+
+def model_calls(tree: Tree, logs: Iterable[LogRecord]) -> list[ModelCall]:
+    """The model calls of the conversation, in order."""
+    by_span = _logs_by_span(tree, logs)
+    return [
+        _model_call(span, by_span.get((span.trace_id, span.span_id), ()), nested=tree.nested(span))
+        for span in tree.steps("llm")
+    ]
+
+
+def _logs_by_span(tree: Tree, logs: Iterable[LogRecord]) -> Mapping[Place, Sequence[LogRecord]]:
+    """The log records of each model call, in order. ADK's legacy schema logs on a span under the one that counts."""
+    groups: defaultdict[Place, list[LogRecord]] = defaultdict(list)
+    for log in sorted(logs, key=lambda log: log.time_ns):
+        span = tree.get((log.trace_id, log.span_id))
+        if span is not None and span.step_kind == "":
+            span = tree.parent(span)
+        if span is not None and span.step_kind == "llm":
+            groups[span.trace_id, span.span_id].append(log)
+    return groups
+
+
+def _model_call(span: SpanRecord, logs: Sequence[LogRecord], *, nested: bool) -> ModelCall:
+    forms = _forms(span, logs)
+    told = next((form.input for form in forms if _speaks(form.input)), ())
+    answer = max((form.output for form in forms), key=_weight)
+    return ModelCall(
+        span.span_id,
+        span.started_ns,
+        span.ended_ns,
+        nested,
+        _system(forms),
+        tuple(unit for unit in told if unit.role != "system" and not _empty(unit)),
+        any(unit.role == "assistant" and _empty(unit) for unit in told),
+        tuple(unit for unit in answer if unit.role in {"assistant", "tool"} and not _empty(unit)),
+    )
+
+
+def _forms(span: SpanRecord, logs: Sequence[LogRecord]) -> list[Said]:
+    forms = [form(span, logs) for form in FORMS]
+    told = any(_speaks(form.input) for form in forms)
+    calls, text = max(_weight(form.output) for form in forms)
+    if not told or not (calls or text) or (not calls and payload.knows_calls(span)):
+        forms.append(payload.read(span, logs))
+    return forms
+
+
+def _speaks(units: Iterable[Message]) -> bool:
+    return any(unit.role != "system" for unit in units)
+
+
+def _empty(unit: Message) -> bool:
+    """A tool may answer with nothing; anyone else who says nothing has not spoken."""
+    return not unit.content.strip() and not unit.tool_calls and unit.role != "tool"
+
+
+def _weight(units: Iterable[Message]) -> tuple[int, bool]:
+    """How much an answer tells: its tool calls, and whether it has a text. The first form wins a tie."""
+    held = tuple(units)
+    return sum(len(unit.tool_calls) for unit in held), any(unit.content.strip() for unit in held)
+
+
+def _system(forms: Iterable[Said]) -> str:
+    """The system messages of the first form that has any, each once."""
+    for form in forms:
+        texts = [unit.content for unit in form.input if unit.role == "system" and unit.content.strip()]
+        if texts:
+            return "\n\n".join(dict.fromkeys(texts))
+    return ""

@@ -1,0 +1,71 @@
+"""One chat message, in any of the shapes that libraries write as JSON, taken apart into units.
+
+Known shapes: the GenAI conventions' parts; OpenAI chat; Responses API items; LangChain's serialised messages; the
+AI SDK; Bedrock and Gemini contents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from spanwitness.model import Message, Role
+from spanwitness.transcript.reprs import printed_call
+from spanwitness.transcript.units import call_unit, result_unit, role_of, units_of
+from spanwitness.transcript.values import entries, fields, first, string
+
+Raw = Mapping[str, object]
+
+
+def messages_of(value: object, role: Role | None = None) -> list[Message]:
+    """The units of a list of messages (or of one); `role` is for those that do not name theirs."""
+    return [unit for raw in entries(value) for unit in message_of(raw, role)]
+
+
+def message_of(raw: Raw, role: Role | None = None) -> list[Message]:
+    """The units of one message; an assistant that says nothing gives one empty unit, an unknown role gives none."""
+    raw = _unwrapped(raw)
+    if raw.get("type") in {"function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output"}:
+        return units_of("assistant", raw)  # Responses API items stand in the list of messages, without a role
+    speaker = role_of(raw.get("role")) or role_of(raw.get("type")) or role
+    if speaker is None:
+        return []
+    if speaker == "tool":
+        return _tool(raw)
+    units = [_repaired(unit) for unit in units_of(speaker, _content(raw))] + _calls(raw)
+    return units or ([Message("assistant")] if speaker == "assistant" else [])
+
+
+def _unwrapped(raw: Raw) -> Raw:
+    """LangChain's `{"lc": 1, "kwargs": {..}}` and `{"type": "ai", "data": {..}}`, and Gemini's role inside content."""
+    inner = fields(raw.get("kwargs")) if "lc" in raw else fields(raw.get("data"))
+    if inner:
+        return inner
+    content = fields(raw.get("content"))
+    return {**raw, **content} if "parts" in content else raw
+
+
+def _content(raw: Raw) -> object:
+    return first(raw, "parts", "content", "text")
+
+
+def _calls(raw: Raw) -> list[Message]:
+    calls = [unit for call in entries(raw.get("tool_calls")) for unit in call_unit(call)]
+    legacy = raw.get("function_call")
+    return calls + (call_unit(legacy) if isinstance(legacy, dict) else [])
+
+
+def _tool(raw: Raw) -> list[Message]:
+    """Results as parts, else the whole content as one result. A text beside a result part only repeats it."""
+    name = string(raw.get("name"))
+    content = _content(raw)
+    results = [unit for unit in units_of("assistant", content) if unit.role == "tool"] if _blocks(content) else []
+    return results or [result_unit({**raw, "content": content, "response": None, "result": None}, name)]
+
+
+def _blocks(content: object) -> bool:
+    return isinstance(content, list | dict)
+
+
+def _repaired(unit: Message) -> Message:
+    """openai-agents-v2 writes a call as the Python repr of the client's object, in a text part."""
+    return (printed_call(unit.content) or unit) if unit.role == "assistant" and unit.content else unit

@@ -1,0 +1,85 @@
+"""What a tool answered, freed of the wrappings that libraries put around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spanwitness.transcript.reprs import keywords
+from spanwitness.transcript.units import result_text
+from spanwitness.transcript.values import fields, first, parse, string
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A tool's result, and what its wrapping said of the call."""
+
+    content: str
+    call_id: str = ""
+    name: str = ""
+    error: bool = False
+
+
+def unwrap(text: str) -> Result:
+    """The result inside a LangChain ToolMessage (JSON or Python repr), MCP, Bedrock or MLflow value; else `text`."""
+    value = parse(text)
+    if isinstance(value, str):  # MLflow and traceAI write a plain string as a JSON string
+        return Result(value)
+    if isinstance(value, list):
+        return Result(text if (plain := result_text(value)).startswith("[") else plain)
+    return _tool_message(fields(value)) or Result(text)
+
+
+def tells_failure(content: str) -> bool:
+    """Whether a result says itself that the call failed: `{"error": ..}`, or MCP's `{"isError": true}`."""
+    if not content.lstrip().startswith("{"):
+        return False
+    value = fields(parse(content))
+    return bool(value.get("error")) or value.get("isError") is True
+
+
+def arguments_of(text: str) -> str:
+    """The arguments inside a LangChain callback's `{"input_str", "inputs"}` or traceloop's `{"args", "kwargs"}`."""
+    value = fields(parse(text))
+    if "input_str" in value and isinstance(value.get("inputs"), dict):
+        return _json(value["inputs"])
+    if value.keys() == {"args", "kwargs"} and not value["args"]:
+        return _json(value["kwargs"])
+    return text
+
+
+def _json(value: object) -> str:
+    return result_text(value)
+
+
+def _tool_message(value: Mapping[str, object]) -> Result | None:
+    output = value.get("output")
+    if isinstance(output, str) and output.startswith("content="):
+        return _printed(output)
+    for holder in (value, fields(output)):
+        inner = fields(holder.get("data")) if holder.get("type") == "tool" else fields(holder.get("kwargs"))
+        if inner.get("type") == "tool" or "tool_call_id" in inner:
+            return _stored(inner)
+    return None
+
+
+def _stored(inner: Mapping[str, object]) -> Result:
+    return Result(
+        result_text(first(inner, "content")),
+        string(inner.get("tool_call_id")),
+        string(inner.get("name")),
+        inner.get("status") == "error",
+    )
+
+
+def _printed(text: str) -> Result | None:
+    """Reads what traceAI writes, `str(ToolMessage)`: content='..' name='..' tool_call_id='..' status='error'."""
+    pairs = keywords(text)
+    if "content" not in pairs:
+        return None
+    return Result(
+        pairs["content"], pairs.get("tool_call_id", ""), pairs.get("name", ""), pairs.get("status") == "error"
+    )

@@ -1,0 +1,50 @@
+"""The spans of a conversation in order, and how they stand under one another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from spanwitness.model import SpanRecord
+
+_INNER: Final = frozenset({"tool", "retrieval", "guardrail"})
+
+Place: TypeAlias = tuple[str, str]
+
+
+class Tree:
+    """Spans by start, end and id, whatever order they came in."""
+
+    def __init__(self, spans: Iterable[SpanRecord]) -> None:
+        self.ordered = sorted(spans, key=lambda span: (span.started_ns, span.ended_ns, span.span_id, span.trace_id))
+        self._by_place = {(span.trace_id, span.span_id): span for span in self.ordered}
+        self._nested: dict[Place, bool] = {}
+
+    def steps(self, kind: str) -> Iterator[SpanRecord]:
+        return (span for span in self.ordered if span.step_kind == kind)
+
+    def get(self, place: Place) -> SpanRecord | None:
+        return self._by_place.get(place)
+
+    def parent(self, span: SpanRecord) -> SpanRecord | None:
+        return self._by_place.get((span.trace_id, span.parent_span_id))
+
+    def nested(self, span: SpanRecord) -> bool:
+        """Whether `span` stands anywhere under a tool, a retrieval or a guardrail."""
+        path: list[SpanRecord] = []
+        at: SpanRecord | None = span
+        while at is not None and _place(at) not in self._nested:
+            self._nested[_place(at)] = False  # until known; it also ends a walk through parents that form a ring
+            path.append(at)
+            at = self.parent(at)
+        inside = at is not None and (self._nested[_place(at)] or at.step_kind in _INNER)
+        for step in reversed(path):
+            self._nested[_place(step)] = inside
+            inside = inside or step.step_kind in _INNER
+        return self._nested[_place(span)]
+
+
+def _place(span: SpanRecord) -> Place:
+    return span.trace_id, span.span_id
