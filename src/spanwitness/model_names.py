@@ -1,7 +1,7 @@
 """Reads model names: who provides it, which family, which snapshot; and how a served name relates to the requested one.
 
-Names are compared by what they say, never by prefix: `gpt-4o-mini` begins with `gpt-4o` and is another model.
-The tables below are the knowledge. A name that they do not know is taken as it stands, in lower case.
+Names are compared by what they say: `gpt-4o-mini` begins with `gpt-4o` and is another model.
+The tables are the knowledge. A name that they do not know is taken as it stands, in lower case.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _LONGEST: Final = 256  # names come from the network: no real one is longer, and
 # of the public APIs, prefixes of gateways, organisations on model hubs. Where the conventions have no value, one in
 # their style. Google's own name with no more said is gcp.gen_ai, which they keep for "backend unknown".
 _SPELLINGS: Final = """
-    anthropic anthropic_text api.anthropic.com; cohere api.cohere.com cohere_chat cohereforai coherelabs; groq api.groq.com
+    anthropic anthropic_text api.anthropic.com; cohere api.cohere.com cohere_chat cohereforai coherelabs
     aws.bedrock amazon amazon-bedrock amazon_bedrock aws aws-bedrock aws_bedrock bedrock bedrock_converse
-    azure.ai.inference az.ai.inference azure-ai azure_ai; deepseek api.deepseek.com deepseek-ai
+    azure.ai.inference az.ai.inference azure-ai azure_ai; deepseek api.deepseek.com deepseek-ai; groq api.groq.com
     azure.ai.openai az.ai.openai azure azure-openai azure_openai azure_text azureopenai
     gcp.gemini gemini generativelanguage.googleapis.com google-gla google.generative-ai google_ai_studio
     gcp.gen_ai google google-genai google_genai; ibm.watsonx.ai ibm ibm-granite watsonx watsonx.ai watsonx_text
     gcp.vertex_ai google-vertex google.vertex google_vertexai vertex vertex.anthropic vertex_ai vertexai
     mistral_ai api.mistral.ai mistral mistralai; moonshot_ai api.moonshot.ai moonshot moonshotai
-    openai api.openai.com text-completion-openai; perplexity api.perplexity.ai perplexity-ai; x_ai api.x.ai grok x-ai xai
+    openai api.openai.com text-completion-openai; perplexity api.perplexity.ai perplexity-ai
     ai21 ai21_chat ai21labs; alibaba dashscope qwen; cerebras; cloudflare @cf workers-ai; databricks; deepinfra
     fireworks_ai api.fireworks.ai fireworks fireworks-ai; huggingface hf; meta meta-llama meta_llama; microsoft
     minimax minimaxai; nvidia nvidia_nim; ollama ollama_chat; replicate; z_ai z-ai zai zai-org zhipuai
-    together_ai api.together.xyz together together-ai togetherai
+    together_ai api.together.xyz together together-ai togetherai; x_ai api.x.ai grok x-ai xai
 """
 # They pass a call on, so they say nothing about who answers it.
 _ROUTERS: Final = frozenset({"ai-gateway", "gateway", "litellm", "litellm_proxy", "openrouter", "portkey", "vercel"})
@@ -68,7 +68,6 @@ def _rows(table: str) -> list[list[str]]:
 
 _PROVIDER: Final = {word: row[0] for row in _rows(_SPELLINGS) for word in row}
 _HEADS: Final = tuple((re.compile(pattern), provider.strip("-")) for provider, pattern in _rows(_FIRST_WORDS))
-
 _BEDROCK: Final = re.compile(
     r"(?:[a-z]{2,6}(?:-gov)?\.)?(ai21|amazon|anthropic|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|moonshotai"
     r"|nvidia|openai|qwen|stability|twelvelabs|writer|zai)\.(.+)"
@@ -83,21 +82,22 @@ _PATHS: Final = (
 )
 # Names that a user gave to an arrangement of his own, or that stand for "whichever fits": no model is named.
 _HANDLE: Final = re.compile(r"(?:.+-(?:profile|model|router|deployment)|endpoints|tunedmodels)/.+|auto|model-router")
+_EDGES: Final = re.compile(r"^[\s/~]+|[\s/~]+$")
 _DAY: Final = r"(?:0[1-9]|[12]\d|3[01])"
 _MONTH: Final = r"(?:0[1-9]|1[0-2])"
 _SHORT: Final = rf"(?:{_MONTH}{_DAY}|(?:2[3-9]|3\d){_MONTH})"  # 0613 is a day; 2411 a month
-_PREVIEWED: Final = re.compile(rf"(.+)-({_SHORT})((?:-vision)?-preview)")  # gpt-4-0125-preview
+_PREVIEWED: Final = re.compile(rf"(.*\w)-({_SHORT})((?:-vision)?-preview)")  # gpt-4-0125-preview
 _SNAPSHOT: Final = re.compile(
-    rf"(.+?)-(20\d\d-{_MONTH}-{_DAY}|20\d\d{_MONTH}{_DAY}|{_MONTH}-20\d\d|{_MONTH}-{_DAY}|2\d{_MONTH}{_DAY}|{_SHORT}|0\d\d)"
+    rf"(.*?\w)-(20\d\d-{_MONTH}-{_DAY}|20\d\d{_MONTH}{_DAY}|{_MONTH}-20\d\d|{_MONTH}-{_DAY}|2\d{_MONTH}{_DAY}|{_SHORT}|0\d\d)"
 )
-_WEIGHTS: Final = re.compile(r"((?:mistral|mixtral|nova|titan|embed)-.+)-(v\d+(?:[.:]\d+)?)")
-_REVISION: Final = re.compile(r"(.+)-(v?\d+:\d+|v\d+)(?::\w+)?")  # Bedrock's, and the context size of bought capacity
+_WEIGHTS: Final = re.compile(r"((?:mistral|mixtral|nova|titan|embed)-.*\w)-(v\d+(?:[.:]\d+)?)")
+_REVISION: Final = re.compile(r"(.*\w)-(v?\d+:\d+|v\d+)(?::\w+)?")  # Bedrock's, and the context size of bought capacity
 # How a call is routed or billed, not what answers it.
-_ROUTE: Final = re.compile(r"(.+)(?::(?:free|nitro|floor|online|beta|exacto|thinking)|[-:]latest|-maas|\[1m\])")
+_ROUTE: Final = re.compile(r"(.*\w)(?::(?:free|nitro|floor|online|beta|exacto|thinking)|[-:]latest|-maas|\[1m\])")
 _VERTEX_VERSION: Final = re.compile(r"(.+)@(\d[\d-]*|latest|default)")
 _OLLAMA_SIZE: Final = re.compile(r":(?=e?\d)")
 _MAKER_WORD: Final = re.compile(
-    r"(?:(?:meta|cohere|ai21|c4ai|databricks)-)+(?=llama|command|embed|rerank|jamba|claude|gpt|gemini|gemma)"
+    r"^(?:(?:meta|cohere|ai21|c4ai|databricks)-)+(?=llama|command|embed|rerank|jamba|claude|gpt|gemini|gemma)"
 )
 # Where vendors and hosts spell one family in several ways, each is rewritten to one.
 _REWRITES: Final = (
@@ -108,10 +108,10 @@ _REWRITES: Final = (
     (r"(?<![\d.])(\d{1,2})-(\d{1,2})(?=-|$)", r"\1.\2"),  # Bedrock: llama3-1; xAI: grok-4-1
     (r"^(claude-.+)-v\d+$", r"\1"),  # Vertex: claude-3-5-sonnet-v2@20241022
     # Anthropic's own order of words is claude-3-5-sonnet up to 3 and claude-sonnet-4-5 since; others write either.
-    (r"^claude-(\d+(?:\.\d+)?)-(?!instant)([a-z]+)", r"claude-\2-\1"),
+    (r"^claude-(\d+(?:\.\d+)?)-(?!instant)([a-z]+)(?=-|$)", r"claude-\2-\1"),
     (r"^claude-(opus|sonnet|haiku)-(3(?:\.\d)?)(?=-|$)", r"claude-\2-\1"),
     (r"^(claude-[a-z]+-\d+)\.0(?=-|$)", r"\1"),
-    (r"^(claude-(?:(?!instant)[a-z]+-\d+|3))\.(?=\d)", r"\1-"),
+    (r"^(claude-(?:(?!instant)[a-z]+-\d+|3))\.(?=\d+(?:-|$))", r"\1-"),
 )
 # Names of one model. gpt-4-0125-preview, for one, is what gpt-4-turbo-preview is answered by.
 _SYNONYMS: Final = """
@@ -186,9 +186,9 @@ def relation(requested: str, served: str, provider: str = "") -> Relation:
 
 @lru_cache(maxsize=8192)
 def _parse(name: str, told: str) -> ModelName:
-    text, hinted = name.strip().lower().strip("/~"), ""
+    text, hinted = _EDGES.sub("", name.lower()), ""
     while step := _prefix(text):
-        text, hinted = step[0], hinted or step[1]  # the first that tells is the host
+        text, hinted = _EDGES.sub("", step[0]), hinted or step[1]  # the first that tells is the host
     if _HANDLE.fullmatch(text):
         return ModelName(name, told or hinted, text, "")
     base, before, after = _without_tuning(text)
@@ -230,7 +230,6 @@ def _without_tuning(text: str) -> tuple[str, str, str]:
 
 
 def _split(text: str, *, bedrock: bool) -> tuple[str, str]:
-    """Family and snapshot of a name without prefixes."""
     text, snapshot, revision = _SAME.get(text, text), "", ""
     if (packaged := _REVISION.fullmatch(text)) and (bedrock or ":" in packaged[2]):
         text, revision = packaged.groups()

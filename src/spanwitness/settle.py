@@ -30,14 +30,19 @@ def settle(spans: Sequence[SpanRecord], transcript: Transcript) -> tuple[Step, .
 
 
 def facts(conversation: Conversation) -> Facts:
-    """What the record counts of a conversation."""
+    """What the record counts of a conversation.
+
+    Some libraries make a span of each tool call and some tell of it in messages alone: whichever tells more counts.
+    """
     steps = [step.span for step in conversation.steps]
     tools = [span for span in steps if span.step_kind in ("tool", "handoff")]
+    said = [call.name for message in conversation.messages for call in message.tool_calls]
+    failed = sum(message.error for message in conversation.messages if message.role == "tool")
     return Facts(
         turns=max((step.turn for step in conversation.steps), default=0),
-        tool_calls=len(tools),
-        tool_errors=sum(span.status == "Error" for span in tools),
-        escalations=sum(is_escalation(span) for span in steps),
+        tool_calls=max(len(tools), len(said)),
+        tool_errors=max(sum(span.status == "Error" for span in tools), failed),
+        escalations=max(sum(map(is_escalation, steps)), sum(map(names_a_human, said))),
         input_tokens=sum(span.input_tokens for span in steps),
         output_tokens=sum(span.output_tokens for span in steps),
         agents=_distinct(span.agent_name for span in steps),
@@ -49,13 +54,16 @@ def facts(conversation: Conversation) -> Facts:
 
 def is_escalation(span: SpanRecord) -> bool:
     """Whether a step hands the customer over to a human: only the tool's name tells, in every library known."""
-    return span.step_kind == "human" or bool(
-        span.step_kind in ("tool", "handoff") and _TO_A_HUMAN.search(span.tool_name.lower())
-    )
+    return span.step_kind == "human" or (span.step_kind in ("tool", "handoff") and names_a_human(span.tool_name))
+
+
+def names_a_human(tool: str) -> bool:
+    """Whether a tool of this name hands over to a human."""
+    return bool(_TO_A_HUMAN.search(tool.lower()))
 
 
 def digest(conversation: Conversation) -> str:
-    """Equal for equal steps, messages, prompt and documents: a conversation that says nothing new is no new revision."""
+    """Equal for equal steps, messages, prompt and documents: what says nothing new is no new revision."""
     steps = [replace(step.span, attributes={}, events=()) for step in conversation.steps]
     content = (steps, conversation.messages, conversation.system_prompt, conversation.documents)
     return hashlib.sha256(repr(content).encode("utf-8", "surrogatepass")).hexdigest()

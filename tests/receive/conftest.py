@@ -8,7 +8,7 @@ import gzip
 import inspect
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
@@ -27,6 +27,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from starlette.applications import Starlette
 
 from spanwitness.errors import Rejected
+from spanwitness.model import EMPTY
 from spanwitness.receive import DEFAULT_LIMITS, Caller, Limits, Outcome, Signal
 from spanwitness.receive.otlp_grpc import SERVICES, GrpcReceiver
 from spanwitness.receive.otlp_http import HttpReceiver, otlp_routes, unknown_path
@@ -124,18 +125,6 @@ class Answer:
     bad_request: bool = False
 
 
-class Receiver(Protocol):
-    async def start(self) -> str: ...
-    async def stop(self, grace_s: float) -> None: ...
-
-
-class Client(Protocol):
-    async def send(
-        self, request: Request, *, packed: bool = False, headers: Mapping[str, str] | None = None
-    ) -> Answer: ...
-    async def close(self) -> None: ...
-
-
 def _signal(request: Request) -> Signal:
     return Signal.TRACES if isinstance(request, ExportTraceServiceRequest) else Signal.LOGS
 
@@ -145,6 +134,10 @@ def _told(status: Status, kind: str) -> Answer:
     delay = next((retry.retry_delay.ToTimedelta() for detail in status.details if detail.Unpack(retry)), None)
     seconds = None if delay is None else delay.total_seconds()
     return Answer(kind, 0, status.message, seconds, any(detail.Unpack(bad) for detail in status.details))
+
+
+def _reply(request: Request) -> ExportTraceServiceResponse | ExportLogsServiceResponse:
+    return ExportTraceServiceResponse() if _signal(request) is Signal.TRACES else ExportLogsServiceResponse()
 
 
 def _acknowledged(response: ExportTraceServiceResponse | ExportLogsServiceResponse) -> Answer:
@@ -164,16 +157,17 @@ class GrpcClient:
     def __init__(self, address: str) -> None:
         self.channel = grpc.aio.insecure_channel(address)
 
-    async def send(self, request: Request, *, packed: bool = False, headers: Mapping[str, str] | None = None) -> Answer:
+    async def send(self, request: Request, *, packed: bool = False, headers: Mapping[str, str] = EMPTY) -> Answer:
         export: Any = self.channel.unary_unary(f"/{SERVICES[_signal(request)]}/Export")
         compression = grpc.Compression.Gzip if packed else None
-        metadata = list((headers or {}).items())
+        metadata = list(headers.items())
         try:
             body = await export(request.SerializeToString(), compression=compression, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             return self.refused(error)
-        reply = ExportTraceServiceResponse if _signal(request) is Signal.TRACES else ExportLogsServiceResponse
-        return _acknowledged(reply.FromString(body))
+        reply = _reply(request)
+        reply.ParseFromString(body)
+        return _acknowledged(reply)
 
     def refused(self, error: grpc.aio.AioRpcError) -> Answer:
         trailers = dict(error.trailing_metadata() or ())
@@ -188,12 +182,12 @@ class HttpClient:
     KINDS = {429: "retry", 502: "retry", 503: "retry", 504: "retry", 413: "too large"}  # noqa: RUF012 - the same
 
     def __init__(self, address: str, content_type: str) -> None:
-        self.http = httpx.AsyncClient(base_url=f"http://{address}", timeout=30)
+        self.http = httpx.AsyncClient(base_url=f"http://{address}", timeout=30, limits=httpx.Limits())
         self.content_type = content_type
 
-    async def send(self, request: Request, *, packed: bool = False, headers: Mapping[str, str] | None = None) -> Answer:
+    async def send(self, request: Request, *, packed: bool = False, headers: Mapping[str, str] = EMPTY) -> Answer:
         body = otlp_json(request) if self.content_type.endswith("json") else request.SerializeToString()
-        named = {"content-type": self.content_type, **(headers or {})}
+        named = {"content-type": self.content_type, **headers}
         if packed:
             named["content-encoding"] = "gzip"
         path = f"/v1/{_signal(request)}"
@@ -205,9 +199,8 @@ class HttpClient:
         return self.told(response, request)
 
     def told(self, response: httpx.Response, request: Request) -> Answer:
-        reply = ExportTraceServiceResponse if _signal(request) is Signal.TRACES else ExportLogsServiceResponse
         if response.status_code == 200:
-            return _acknowledged(self.parsed(response.content, reply()))
+            return _acknowledged(self.parsed(response.content, _reply(request)))
         answer = _told(self.parsed(response.content, Status()), self.KINDS.get(response.status_code, "final"))
         assert (answer.retry_after_s is not None) == ("retry-after" in response.headers)
         return answer
@@ -219,6 +212,10 @@ class HttpClient:
 
     async def close(self) -> None:
         await self.http.aclose()
+
+
+Receiver = GrpcReceiver | HttpReceiver
+Client = GrpcClient | HttpClient
 
 
 @dataclass

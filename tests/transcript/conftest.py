@@ -6,6 +6,8 @@ import gzip
 import json
 import struct
 from collections import defaultdict
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from spanwitness.model import Event, LogRecord, SpanRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     Conversations: TypeAlias = list[tuple[list[SpanRecord], list[LogRecord]]]
 
@@ -130,11 +132,34 @@ def read_capture(name: str) -> Conversations:
 
 
 def emptied(span: SpanRecord) -> SpanRecord:
-    from dataclasses import replace
-
     return replace(span, attributes={}, events=())
+
+
+def make_span(kind: str, attributes: Mapping[str, str] | None = None, *, at: int = 0, **others: Any) -> SpanRecord:
+    """A step that starts at second `at` and takes half of it. Its span id tells the second unless given."""
+    known: dict[str, Any] = {
+        "tenant": "t",
+        "trace_id": "trace",
+        "span_id": f"span-{at:04}",
+        "parent_span_id": "",
+        "name": kind,
+        "service": "",
+        "scope": "",
+        "dialect": "",
+        "step_kind": kind,
+        "started_ns": at * 10**9,
+        "ended_ns": at * 10**9 + 5 * 10**8,
+        "status": "Unset",
+        "attributes": attributes or {},
+    }
+    return SpanRecord(**{**known, **others})
 
 
 @pytest.fixture(scope="session")
 def conversations() -> Callable[[str], Conversations]:
-    return read_capture
+    return cache(read_capture)
+
+
+@pytest.fixture(scope="session")
+def span() -> Callable[..., SpanRecord]:
+    return make_span

@@ -8,18 +8,23 @@ entry point group `spanwitness.evaluators`; one is imported when it is named, ne
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import PurePath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from spanwitness.errors import ConfigError
 from spanwitness.evaluators.contract import ChatEvaluator, Evaluator, Inputs
 from spanwitness.evaluators.conversation_resolution import ConversationResolution
 from spanwitness.evaluators.human_escalation import CustomerAgentHumanEscalation
 from spanwitness.evaluators.task_completion import TaskCompletion
-from spanwitness.model import Conversation, Score
+from spanwitness.model import Score
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from importlib.metadata import EntryPoint
+
+    from spanwitness.model import Conversation
 
 __all__ = [
     "BUILT_IN",
@@ -48,7 +53,7 @@ class Bundle:
     """Evaluators that run together, and the threshold that each score is held against.
 
     Attributes:
-        thresholds: by evaluator name, on that evaluator's scale; None or absent: the score is recorded without a verdict.
+        thresholds: by evaluator name, on that evaluator's scale; None or absent: no verdict is recorded.
     """
 
     evaluators: tuple[Evaluator, ...]

@@ -8,6 +8,8 @@ from collections import OrderedDict, defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from spanwitness.evaluators import speech
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,21 +17,24 @@ if TYPE_CHECKING:
 
 # First word of a tool's name that says: this looks something up or works something out. Any other verb counts as a
 # change, since taking a change for a look-up would hide a wrong action, and the reverse shows in the explanation.
-READ_VERBS: Final = frozenset(
+READ_VERBS: Final = speech.word_set(
     "get search list find calculate calc compute think reason check lookup look fetch read query view show describe "
     "verify validate authenticate identify count browse retrieve load estimate compare is has can preview inspect "
-    "diagnose detect recommend suggest summarize summarise classify test ping what which".split()
+    "diagnose detect recommend suggest summarize summarise classify test ping what which"
 )
-READ_NOUNS: Final = frozenset("lookup search query retrieval finder".split())
+READ_NOUNS: Final = speech.word_set("lookup search query retrieval finder")
 
 # Tools that hand a customer to a person. "agent" alone is no person: frameworks name hand-overs between programs so.
-_PERSONS: Final = frozenset(
+_PERSONS: Final = speech.word_set(
     "human humans person live representative representatives rep operator supervisor manager staff specialist advisor "
-    "associate colleague teammate".split()
+    "associate colleague teammate"
 )
-_HAND_OVER: Final = frozenset("transfer connect route redirect forward handoff handover hand pass".split())
+_HAND_OVER: Final = speech.word_set("transfer connect route redirect forward handoff handover hand pass")
 _WHOLE_NAMES: Final = frozenset(
-    map(frozenset, (["handoff"], ["handover"], ["hand", "off"], ["hand", "over"], ["transfer", "call"], ["forward", "call"]))
+    map(
+        frozenset,
+        (["handoff"], ["handover"], ["hand", "off"], ["hand", "over"], ["transfer", "call"], ["forward", "call"]),
+    )
 )
 
 _NAMESPACE: Final = re.compile(r"__|[./:]")
@@ -62,7 +67,7 @@ def agent_actions(messages: Sequence[Message]) -> list[Action]:
             _settle(message, results, waiting, by_id)
         for call in message.tool_calls:
             number = len(asked)
-            # A simulated or real customer may use tools too; those calls take their own results and are not the agent's.
+            # A customer may use tools too; those calls take their own results and are not the agent's.
             asked.append((i, call))
             waiting[number] = None
             by_id[call.id].append(number)

@@ -1,27 +1,27 @@
-"""Chat dicts to the values that evaluators read. Every refusal names the place and what is allowed, never the content."""
+"""Chat dicts to the values that evaluators read. A refusal names the place and what is allowed, never the content."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from spanwitness.model import Conversation, Document, Message, Role, ToolCall
 
-ROLES: Final = ("system", "user", "assistant", "tool")
+ROLES: Final[tuple[Role, ...]] = ("system", "user", "assistant", "tool")
 _DEVELOPER: Final = "developer"  # OpenAI's newer name of the system role
 _PAIR: Final = 2
+_LARGEST: Final = 1e300  # keeps out infinity, not-a-number and integers that no float holds
 
 
 def conversation_of(messages: object) -> Conversation:
-    """The conversation of a list of `{role, content, tool_calls?, tool_call_id?, name?, error?}`; other keys are ignored.
+    """The conversation of `{role, content, tool_calls?, tool_call_id?, name?, error?}` dicts; other keys are ignored.
 
-    `content` is text, None, or a list of parts of which those with a "text" are read. A call is `{id?, name, arguments}`
-    with arguments as a dict or as JSON text, or the same under "function", as OpenAI nests it.
+    `content` is text, None, or a list of parts of which those with a "text" are read. A call is
+    `{id?, name, arguments}` with arguments as a dict or as JSON text, or the same under "function", as OpenAI nests it.
     """
     if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable):
-        raise ValueError(f"conversation is {_kind(messages)}; allowed: a Conversation or a list of chat messages")
+        raise _refusal("conversation", messages, "a Conversation or a list of chat messages")
     read = tuple(_message(f"conversation[{i}]", each) for i, each in enumerate(messages))
     prompt = "\n\n".join(message.content for message in read if message.role == "system")
     return Conversation(messages=read, system_prompt=prompt)
@@ -29,7 +29,8 @@ def conversation_of(messages: object) -> Conversation:
 
 def calls(place: str, given: object) -> tuple[ToolCall, ...]:
     return tuple(
-        each if isinstance(each, ToolCall) else _call(f"{place}[{i}]", each) for i, each in enumerate(_list(place, given))
+        each if isinstance(each, ToolCall) else _call(f"{place}[{i}]", each)
+        for i, each in enumerate(_list(place, given))
     )
 
 
@@ -43,7 +44,7 @@ def texts(place: str, given: object) -> tuple[str, ...]:
 
 def text(place: str, given: object) -> str:
     if not isinstance(given, str):
-        raise ValueError(f"{place} is {_kind(given)}; allowed: text")  # noqa: TRY004 - one kind of error for all shapes
+        raise _refusal(place, given, "text")
     return given
 
 
@@ -54,9 +55,9 @@ def nbest(given: object) -> tuple[tuple[str, float], ...]:
 def _hypothesis(place: str, given: object) -> tuple[str, float]:
     if isinstance(given, Sequence) and not isinstance(given, str) and len(given) == _PAIR:
         said, posterior = given
-        if isinstance(said, str) and isinstance(posterior, (int, float)) and math.isfinite(posterior):
+        if isinstance(said, str) and isinstance(posterior, (int, float)) and abs(posterior) < _LARGEST:
             return said, float(posterior)
-    raise ValueError(f"{place} is {_kind(given)}; allowed: [hypothesis, posterior], a text and a finite number")
+    raise _refusal(place, given, "[hypothesis, posterior], a text and a finite number")
 
 
 def _message(place: str, given: object) -> Message:
@@ -74,18 +75,18 @@ def _message(place: str, given: object) -> Message:
 
 
 def _role(place: str, given: object) -> Role:
-    role = "system" if given == _DEVELOPER else given
-    if role not in ROLES:
-        shown = repr(given[:40]) if isinstance(given, str) else _kind(given)
-        raise ValueError(f"{place}.role is {shown}; allowed: {', '.join(ROLES)}")
-    return cast("Role", role)
+    for role in ROLES:
+        if given == role or (given == _DEVELOPER and role == "system"):
+            return role
+    shown = repr(given[:40]) if isinstance(given, str) else _kind(given)
+    raise ValueError(f"{place}.role is {shown}; allowed: {', '.join(ROLES)}")
 
 
 def _content(place: str, given: object) -> str:
     if given is None or isinstance(given, str):
         return given or ""
     if not isinstance(given, (list, tuple)):
-        raise ValueError(f"{place} is {_kind(given)}; allowed: text, None or a list of parts")  # noqa: TRY004
+        raise _refusal(place, given, "text, None or a list of parts")
     parts = (_mapping(f"{place}[{i}]", each, "a part {type, text?}").get("text") for i, each in enumerate(given))
     return "\n".join(part for part in parts if isinstance(part, str))
 
@@ -103,13 +104,11 @@ def _call(place: str, given: object) -> ToolCall:
 def _arguments(place: str, given: object) -> str:
     if given is None or isinstance(given, str):
         return given or ""
-    allowed = "allowed: a dict of JSON values, or JSON text"
-    if not isinstance(given, Mapping):
-        raise ValueError(f"{place} is {_kind(given)}; {allowed}")  # noqa: TRY004
+    allowed = "a dict of JSON values, or JSON text"
     try:
-        return json.dumps(dict(given))
-    except (TypeError, ValueError, RecursionError):
-        raise ValueError(f"{place} holds what JSON cannot; {allowed}") from None
+        return json.dumps(dict(_mapping(place, given, allowed)))
+    except (TypeError, RecursionError):
+        raise ValueError(f"{place} holds what JSON cannot; allowed: {allowed}") from None
 
 
 def _document(place: str, given: object) -> Document:
@@ -126,13 +125,13 @@ def _document(place: str, given: object) -> Document:
 
 def _list(place: str, given: object) -> list[Any]:
     if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
-        raise ValueError(f"{place} is {_kind(given)}; allowed: a list")
+        raise _refusal(place, given, "a list")
     return list(given)
 
 
 def _mapping(place: str, given: object, allowed: str) -> Mapping[str, object]:
     if not isinstance(given, Mapping):
-        raise ValueError(f"{place} is {_kind(given)}; allowed: {allowed}")  # noqa: TRY004
+        raise _refusal(place, given, allowed)
     return given
 
 
@@ -143,7 +142,11 @@ def _optional(place: str, given: object) -> str:
 def _flag(place: str, given: object) -> bool:
     if given is None or isinstance(given, bool):
         return bool(given)
-    raise ValueError(f"{place} is {_kind(given)}; allowed: true or false")
+    raise _refusal(place, given, "true or false")
+
+
+def _refusal(place: str, given: object, allowed: str) -> ValueError:
+    return ValueError(f"{place} is {_kind(given)}; allowed: {allowed}")
 
 
 def _kind(value: object) -> str:

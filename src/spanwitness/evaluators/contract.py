@@ -91,7 +91,7 @@ class ChatEvaluator(ABC):
     def judge(self, inputs: Inputs) -> Score:
         """Score checked inputs. Must not raise, whatever the messages hold."""
 
-    def completed(  # noqa: PLR0913 - the parts of a Score
+    def completed(
         self,
         score: float | None,
         label: str,

@@ -36,7 +36,7 @@ _MEANING: Final[dict[State, str]] = {
 
 
 class _Event(NamedTuple):
-    index: int
+    at: int
     outcome: Literal["done", "failed", "handed"]
     rule: str
 
@@ -58,7 +58,7 @@ class ConversationResolution(ChatEvaluator):
         results = [event for action in actions for event in _result(action)]
         mode = "tool_results" if results else "statements"
         said = speech.heard(messages)
-        events = _believed(sorted([*_statements(messages, said), *results], key=lambda event: event.index))
+        events = _believed(sorted([*_statements(messages, said), *results], key=lambda event: event.at))
         state = _end_state(events, messages, said)
         if state is None:
             return self._nothing(messages, said, unrecorded=bool(actions))
@@ -68,9 +68,9 @@ class ConversationResolution(ChatEvaluator):
             SCORES[state],
             state,
             f"{_MEANING[state]}; read from {mode.replace('_', ' ')}.",
-            evidence=[Evidence(event.rule, event.index) for event in deciding]
+            evidence=[Evidence(event.rule, event.at) for event in deciding]
             or [Evidence("unanswered_question", len(messages) - 1)],
-            details={"events": [[event.index, event.outcome, event.rule] for event in events]},
+            details={"events": [[event.at, event.outcome, event.rule] for event in events]},
             mode=mode,
         )
 
@@ -142,9 +142,7 @@ def _believed(events: Iterable[_Event]) -> list[_Event]:
     return kept
 
 
-def _end_state(
-    events: Sequence[_Event], messages: Sequence[Message], said: Sequence[Sequence[Clause]]
-) -> State | None:
+def _end_state(events: Sequence[_Event], messages: Sequence[Message], said: Sequence[Sequence[Clause]]) -> State | None:
     last = events[-1].outcome if events else None
     if last == "handed":
         return "handed_off"

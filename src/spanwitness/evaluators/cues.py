@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from spanwitness.evaluators.speech import word_set
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,7 +32,7 @@ class _Table:
 
 
 def _table(words: str, pattern: str) -> _Table:
-    return _Table(frozenset(words.replace("|", " ").split()), re.compile(pattern))
+    return _Table(word_set(words), re.compile(pattern))
 
 
 _MADE: Final = (
@@ -63,12 +65,12 @@ _SUCCESS: Final = _table(
     rf"|^(?:\w+ ){{0,4}}(?:{_MADE})$"
     rf"|^(?:{_MADE}) ",
 )
-_NEGATED: Final = frozenset(("not", "never", "no", "unable", "yet"))
+_NEGATED: Final = word_set("not never no unable yet")
 # Announced, offered, asked back or made to depend on something: nothing has happened yet.
 _NOT_YET: Final = re.compile(
     r"^(?:once|if|when|after|before|please|should|would|do|does|can|could|shall|may|will|did|what|how|which|kindly|let)\b"
     r"|\b(?:(?:please|kindly) \w+|you (?:want|would|need)|you'd|want me|would like|would you|shall i|should i"
-    r"|to confirm|if|once|until|when|after|will be|'ll be|to be|can be|must be|should be|would be|need|needs|going to)\b"
+    r"|to confirm|if|once|until|when|after|will be|'ll be|to be|can be|must be|should be|would be|needs?|going to)\b"
 )
 
 _CANNOT: Final = (
@@ -81,18 +83,18 @@ _MERELY: Final = (
     r"|(?:find|locate|access|pull up) (?:your|an?|the|any) (?:\w+ )?(?:account|profile|user|record|email))\b)"
 )
 _FAILURE: Final = _table(
-    "not no unable fail failed impossible unsuccessful declined rejected denied sold fully unavailable nothing none error "
-    "problem issue failure",
+    "not no unable fail failed impossible unsuccessful declined rejected denied sold fully unavailable nothing none "
+    "error problem issue failure",
     rf"(?<!they )(?<!you )(?<!there ){_CANNOT}{_MERELY} \w"
     r"|\b(?:did|does|do|will|would|has|have|is|was) not (?:going to |seem to |quite )?"
-    r"(?:go through|gone through|work|worked|working|succeed|completed?|successful|possible|available|confirmed|booked)\b"
+    r"(?:go through|gone through|work(?:ed|ing)?|succeed|completed?|successful|possible|available|confirmed|booked)\b"
     r"|\b(?:it|this|that|which|time|request|booking|reservation|appointment|payment|transaction|order|also|attempt) "
     r"(?:has |have |was |is )?(?:also )?(?:failed|unsuccessful|declined|rejected|denied)\b"
     r"|\bunsuccessful\b"
     r"|\b(?:sold out|fully booked|unavailable|not available|nothing available|none available|no availability"
     r"|not possible|no longer available|no luck)\b"
     r"|\bno (?:\w+ ){0,3}available\b"
-    r"|\b(?:an error|a problem|an issue|a failure) (?:while|when|with|in|occurred|booking|making|processing|completing)\b",
+    r"|\b(?:an error|a problem|an issue|a failure) (?:while|when|with|in|occurred|booking|making|processing)\b",
 )
 _APOLOGY: Final = re.compile(r"\b(?:sorry|apolog\w{1,6}|unfortunately|regret|afraid)\b")
 
@@ -102,14 +104,14 @@ _ASKS: Final = _table(
     r"|\bis (?:that|this|it|everything)(?: all)? (?:correct|right|ok|okay|fine)\b",
 )
 _YES: Final = re.compile(
-    r"^(?:yes|yeah|yep|yup|yea|sure|ok|okay|correct|right|perfect|great|sounds|please|that's|that is|that works|go ahead"
-    r"|exactly|absolutely|looks|it is|i confirm|confirmed|fine|good|alright|all right|works|do it)\b"
+    r"^(?:yes|yeah|yep|yup|yea|sure|ok|okay|correct|right|perfect|great|sounds|please|that's|that is|that works"
+    r"|go ahead|exactly|absolutely|looks|it is|i confirm|confirmed|fine|good|alright|all right|works|do it)\b"
 )
 _SOON: Final = re.compile(r"\b(?:will|let me|going to|one moment|please|working on)\b|'ll\b")
 _STILL_WRONG: Final = _table(
     "still not",
-    r"\bstill (?:not|is not|does not|do not|can not|will not|have not|has not|having|getting|seeing|no|broken|wrong|slow|stuck)\b"
-    r"|\b(?:is|does|did) not (?:work|working|worked|fixed|resolved|solved|help|helped)\b|\bnot (?:working|fixed|resolved)\b",
+    r"\bstill (?:(?:is |does |do |can |will |have |has )?not|having|getting|seeing|no|broken|wrong|slow|stuck)\b"
+    r"|\b(?:does|did) not (?:work|help)\b|\bnot (?:working|fixed|resolved|solved)\b",
 )
 _CLAIM: Final = _table(
     _MADE,
@@ -126,37 +128,39 @@ _MOVING: Final = "transferring|connecting|escalating|forwarding|handing|passing|
 _MOVE: Final = "transfer|connect|escalate|forward|hand|pass|put|redirect|route|refer"
 _ANNOUNCED: Final = _table(
     f"{_MOVED} {_MOVING} {_MOVE} human live",
-    rf"\b(?:being|been|now|get|getting|i have|we have|i've|we've) (?:now |just |already )?(?:{_MOVED})\b.{{0,60}}\b(?:{_PERSON})\b"
+    r"\b(?:being|been|now|get|getting|i have|we have|i've|we've) (?:now |just |already )?"
+    rf"(?:{_MOVED})\b.{{0,60}}\b(?:{_PERSON})\b"
     rf"|(?:^|\b(?:am|are|now|i'm|we're|be) )(?:{_MOVING})\b.{{0,60}}\b(?:{_PERSON})\b"
     rf"|\b(?:i'll|i will|let me|we'll|we will|going to)(?: \w+){{0,2}} (?:{_MOVE})\b.{{0,60}}\b(?:{_PERSON})\b"
     r"|\byou are (?:now )?being transferred\b|\btransferring you\b"
     r"|\b(?:human|live) (?:agent|representative|operator|specialist) will (?:be|take|assist|join|help|contact|call)\b",
 )
 # Offered, advised or made to depend on the customer: not announced.
-_OFFERED: Final = frozenset(
-    "if would could can should may might recommend suggest whether unless case need want wish say prefer".split()
+_OFFERED: Final = word_set(
+    "if would could can should may might recommend suggest whether unless case need want wish say prefer"
 )
 _MENTIONED: Final = _table(
     f"{_MOVED} {_MOVING} {_MOVE} speak talk",
     rf"\b(?:{_MOVE}|{_MOVING}|{_MOVED}|speak|talk)\b.{{0,60}}\b(?:{_PERSON})\b|\btransfer you\b",
 )
-_SOMEONE: Final = (
-    "human|humans|person|agent|representative|rep|supervisor|manager|operator|someone|somebody|specialist"
-)
+_SOMEONE: Final = "human|humans|person|agent|representative|rep|supervisor|manager|operator|someone|somebody|specialist"
 _REQUESTED: Final = _table(
     f"{_SOMEONE} transfer escalate",
-    rf"\b(?:speak|talk|chat|transfer|transferred|connect|connected|escalate|escalated|put me through) .{{0,40}}\b(?:{_SOMEONE})\b"
+    r"\b(?:speak|talk|chat|transfer|transferred|connect|connected|escalate|escalated|put me through) "
+    rf".{{0,40}}\b(?:{_SOMEONE})\b"
     r"|\b(?:want|need|get me|give me|prefer|like|request) (?:to have )?(?:an? |the |your |some )?(?:\w+ )?"
-    r"(?:human|real person|live person|live agent|actual person|representative|supervisor|manager|operator|human being)\b"
+    r"(?:human|(?:real|live|actual) person|live agent|representative|supervisor|manager|operator)\b"
     rf"|\b(?:{_SOMEONE})\b.{{0,25}}\b(?:speak|talk) (?:to|with)\b"
     r"|^(?:an? )?(?:\w+ )?(?:human|agent|representative|operator|supervisor|manager)(?: please)?$"
     r"|\btransfer me\b|\bescalate (?:me|this|it)\b",
 )
-_DECLINED: Final = frozenset(("not", "no", "never", "without", "rather"))
+_DECLINED: Final = word_set("not no never without rather")
 _REFUSED: Final = _table(
     "not unable no",
-    rf"(?:can not|unable to|not able to|not be able to|not possible to|no way to|could not) (?:\w+ ){{0,3}}(?:{_MOVE})\b"
-    r"|\b(?:no|not any) (?:\w+ ){0,2}(?:agents?|representatives?|supervisors?|person|operators?)(?: \w+){0,3} available\b",
+    rf"(?:can not|unable to|not able to|not be able to|not possible to|no way to|could not) (?:\w+ ){{0,3}}"
+    rf"(?:{_MOVE}) (?:you|your|this|to an?)\b"
+    r"|\b(?:no|not any) (?:\w+ ){0,2}(?:agents?|representatives?|supervisors?|person|operators?)"
+    r"(?: \w+){0,3} available\b",
 )
 
 
@@ -198,7 +202,7 @@ def promises(clause: Clause) -> bool:
 
 def says_still_wrong(clause: Clause) -> bool:
     """The customer says that the trouble persists, as in "it still does not work"."""
-    return not clause.asked and _STILL_WRONG.meets(clause)
+    return not clause.asked and "if" not in clause.words and _STILL_WRONG.meets(clause)
 
 
 def announces_handoff(clause: Clause) -> bool:

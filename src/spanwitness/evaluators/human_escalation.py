@@ -50,15 +50,24 @@ class CustomerAgentHumanEscalation(ChatEvaluator):
 
     def __post_init__(self) -> None:
         if not all(trigger.strip() for trigger in self.triggers):
-            raise ConfigError("CustomerAgentHumanEscalation.triggers holds an empty phrase; allowed: phrases with words")
+            raise ConfigError(
+                "CustomerAgentHumanEscalation.triggers holds an empty phrase; allowed: phrases with words"
+            )
 
     def judge(self, inputs: Inputs) -> Score:
         said = speech.heard(inputs.conversation.messages)
         facets = self._facets(inputs.conversation, said)
         label = self._label(facets)
         details = _details(facets)
+        if label is None and (facets["asked"] or facets["triggered"]):
+            why = "A person was called for in the last turn; what followed is not on record."
+            return self.not_applicable("record_ends", why, details=details)
         if label is None:
-            blind = "" if speech.is_english(said) else " The words are not English: only tool calls and steps could be read."
+            blind = (
+                ""
+                if speech.is_english(said)
+                else " The words are not English: only tool calls and steps could be read."
+            )
             why = "No handoff, no request for a person and no declared trigger." + blind
             return self.not_applicable("no_escalation", why, details=details)
         unjudged = " Whether it was called for is not judged: no triggers are declared."
@@ -66,7 +75,7 @@ class CustomerAgentHumanEscalation(ChatEvaluator):
             float(label == _PASSED),
             label,
             _MEANING[label] + (unjudged if label == _PASSED and not self.triggers else ""),
-            evidence=[each for found in facets.values() for each in found],
+            evidence=dict.fromkeys(each for found in facets.values() for each in found),
             details=details,
         )
 
@@ -79,12 +88,14 @@ class CustomerAgentHumanEscalation(ChatEvaluator):
         announced = list(_agent_says(talk.messages, said, cues.announces_handoff, "handoff_announced"))
         unexecuted = announced if actions and not made else []
         asked = list(_asked(talk.messages, said))
+        triggered = list(self._triggered(talk.messages))
         return {
             "handoff": made or ([] if unexecuted else announced),
             "asked": asked,
             "blocked": [] if made else list(_blocked(talk.messages, said, tried, asked)),
             "announced_not_executed": unexecuted,
-            "triggered": list(self._triggered(talk.messages)),
+            "triggered": triggered,
+            "missed": [] if made or announced else list(_answered(talk.messages, [*asked, *triggered])),
         }
 
     def _triggered(self, messages: Sequence[Message]) -> Iterator[Evidence]:
@@ -93,13 +104,13 @@ class CustomerAgentHumanEscalation(ChatEvaluator):
                 yield Evidence("trigger_met", i)
 
     def _label(self, facets: dict[str, list[Evidence]]) -> str | None:
-        called_for = facets["asked"] or facets["triggered"]
-        for label in ("announced_not_executed", "blocked"):
+        for label in ("announced_not_executed", "blocked", "missed"):
             if facets[label]:
                 return label
-        if facets["handoff"]:
-            return "needless" if self.triggers and not called_for else _PASSED
-        return "missed" if called_for else None
+        if not facets["handoff"]:
+            return None
+        called_for = facets["asked"] or facets["triggered"]
+        return "needless" if self.triggers and not called_for else _PASSED
 
 
 def _by_person(step: Step) -> bool:
@@ -131,6 +142,12 @@ def _asked(messages: Sequence[Message], said: _Said) -> Iterator[Evidence]:
             elif offered and cues.affirms(said[i]):
                 yield Evidence("offer_accepted", i)
             offered = False
+
+
+def _answered(messages: Sequence[Message], calls_for_person: Sequence[Evidence]) -> Iterator[Evidence]:
+    """Those that the agent answered; after the others, a transfer outside its own record may have followed."""
+    last = max((i for i, message in enumerate(messages) if message.role == "assistant"), default=-1)
+    yield from (each for each in calls_for_person if (each.message_index or 0) < last)
 
 
 def _blocked(

@@ -27,7 +27,13 @@ _WRITTEN_OUT: Final = (
 _BREAKS: Final = (". ", "! ", "? ", "; ", " but ", " however ", " however, ", " although ")
 _NOISE: Final = re.compile(r"[^\w' \n?]+")
 
-_ENGLISH: Final = frozenset("the a to you your is are i we for of and in on that this it have can not please my be".split())
+
+def word_set(words: str) -> frozenset[str]:
+    """Words parted by spaces or by "|", as a table lists them."""
+    return frozenset(words.replace("|", " ").split())
+
+
+_ENGLISH: Final = word_set("the a to you your is are i we for of and in on that this it have can not please my be")
 _ENGLISH_SHARE: Final = 0.12
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from spanwitness.errors import ConfigError
-from spanwitness.evaluators import cues, speech
+from spanwitness.evaluators import signs
 from spanwitness.evaluators.calls import agent_actions, canonical, is_handoff, is_read, shown
 from spanwitness.evaluators.contract import ChatEvaluator, Inputs
 from spanwitness.model import Evidence
@@ -20,10 +19,7 @@ if TYPE_CHECKING:
     from spanwitness.model import Message, Score, ToolCall
 
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
-_FEWEST_CALLS = 4  # below this an error rate says nothing
 _FEWEST_TURNS = 2
-_FEWEST_WORDS = 4  # "yes please" twice is no repetition
-_ALIKE = 0.6  # share of common words from which two turns say the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +50,24 @@ class TaskCompletion(ChatEvaluator):
     def __post_init__(self) -> None:
         if not 0 <= self.max_error_rate <= 1:
             raise ConfigError(f"TaskCompletion.max_error_rate is {self.max_error_rate}; allowed: 0 to 1")
-        if self.max_repeated_calls < _FEWEST_TURNS:
-            raise ConfigError(f"TaskCompletion.max_repeated_calls is {self.max_repeated_calls}; allowed: 2 or more")
+        for key, value, least in (
+            ("max_repeated_calls", self.max_repeated_calls, 2),
+            ("max_agent_turns", self.max_agent_turns, 1),
+        ):
+            if value < least:
+                raise ConfigError(f"TaskCompletion.{key} is {value}; allowed: {least} or more")
 
     def judge(self, inputs: Inputs) -> Score:
         mode = "evidence" if inputs.expected_actions is None else "reference"
-        turns = [message for message in inputs.conversation.messages if _from_customer(message)]
+        turns = [message for message in inputs.conversation.messages if signs.from_customer(message)]
         if not turns:
             return self.not_applicable("no_request", "The customer asked for nothing.", mode=mode)
         if inputs.expected_actions is not None:
             return self._by_reference(inputs, inputs.expected_actions)
         if len(turns) < _FEWEST_TURNS:
-            return self.not_applicable("too_short", "Fewer than 2 turns of the customer: too little to judge.", mode=mode)
+            return self.not_applicable(
+                "too_short", "Fewer than 2 turns of the customer: too little to judge.", mode=mode
+            )
         return self._by_evidence(inputs)
 
     def changes(self, tool: str) -> bool:
@@ -78,7 +80,9 @@ class TaskCompletion(ChatEvaluator):
         messages = inputs.conversation.messages
         names = {call.name for call in given if is_handoff(call.name)}
         expected = {_key(call) for call in given if self.changes(call.name) or call.name in names}
-        done = [a for a in agent_actions(messages) if not a.failed and (self.changes(a.call.name) or a.call.name in names)]
+        done = [
+            a for a in agent_actions(messages) if not a.failed and (self.changes(a.call.name) or a.call.name in names)
+        ]
         made = {_key(action.call) for action in done}
         right = expected & made
         f1 = 2 * len(right) / (len(expected) + len(made)) if expected or made else 1.0
@@ -90,21 +94,27 @@ class TaskCompletion(ChatEvaluator):
             "completed" if score == 1 else "partial" if score else "failed",
             _account(expected, made) + _outputs(told),
             evidence=(*_calls_met(done, expected), *(Evidence("output_told", i) for i in told if i is not None)),
-            details={"expected": len(expected), "made": len(made), "right": len(right), "f1": f1, "outputs_told": share},
+            details={
+                "expected": len(expected),
+                "made": len(made),
+                "right": len(right),
+                "f1": f1,
+                "outputs_told": share,
+            },
             mode="reference",
         )
 
     def _by_evidence(self, inputs: Inputs) -> Score:
-        signs = sorted(self._signs(inputs), key=lambda sign: sign.message_index or 0)
-        if not signs:
+        found = sorted(self._signs(inputs), key=lambda sign: sign.message_index or 0)
+        if not found:
             why = "Not enough evidence: no sign of failure was met, which does not show that the task was done."
             return self.not_applicable("not_enough_evidence", why, mode="evidence")
-        rules = sorted({sign.rule for sign in signs})
+        rules = sorted({sign.rule for sign in found})
         return self.completed(
             0.0,
             "failed",
             f"Signs of failure: {', '.join(rules).replace('_', ' ')}.",
-            evidence=signs,
+            evidence=found,
             details={"signs": rules},
             mode="evidence",
         )
@@ -113,22 +123,16 @@ class TaskCompletion(ChatEvaluator):
         messages = inputs.conversation.messages
         actions = agent_actions(messages)
         changes = [action for action in actions if self.changes(action.call.name)]
-        yield from _unrecovered(changes)
-        yield from _repeated_calls(actions, self.max_repeated_calls)
-        yield from _error_rate(actions, self.max_error_rate)
-        yield from _ended_in_call(messages, actions)
-        if actions and all(action.failed for action in changes):
-            yield from _claims(messages)
-        yield from _customer_signs(messages)
-        agent = [i for i, message in enumerate(messages) if message.role == "assistant"]
-        if len(agent) > self.max_agent_turns:
-            yield Evidence("too_many_agent_turns", agent[-1])
+        yield from signs.unrecovered_errors(changes)
+        yield from signs.repeated_calls(actions, self.max_repeated_calls)
+        yield from signs.error_rate(actions, self.max_error_rate)
+        yield from signs.ended_in_call(messages, actions)
+        yield from signs.false_claims(messages, actions, changes)
+        yield from signs.customer_repeats(messages)
+        yield from signs.still_wrong(messages)
+        yield from signs.too_many_turns(messages, self.max_agent_turns)
         if None in _told(messages, inputs.required_outputs or ()):
             yield Evidence("required_output_not_told")
-
-
-def _from_customer(message: Message) -> bool:
-    return message.role == "user" and bool(message.content.strip())
 
 
 def _key(call: ToolCall) -> tuple[str, str]:
@@ -158,65 +162,9 @@ def _told(messages: Sequence[Message], required: Sequence[str]) -> list[int | No
     if not required:
         return []
     agent = [(i, _plain(message.content)) for i, message in enumerate(messages) if message.role == "assistant"]
-    patterns = [re.compile(rf"(?<!\w){re.escape(_plain(text))}(?!\w)") for text in required]
+    patterns = [re.compile(rf"(?<!\w)(?<!\d\.){re.escape(_plain(text))}(?!\w|\.\d)") for text in required]
     return [next((i for i, text in agent if pattern.search(text)), None) for pattern in patterns]
 
 
 def _plain(text: str) -> str:
     return _THOUSANDS.sub("", " ".join(text.casefold().split()))
-
-
-def _unrecovered(changes: Iterable[Action]) -> Iterator[Evidence]:
-    """A change that failed, where no later call of the same tool went through."""
-    open_at: dict[str, int] = {}
-    for action in changes:
-        if action.failed:
-            open_at[action.call.name] = action.index
-        else:
-            open_at.pop(action.call.name, None)
-    yield from (Evidence("unrecovered_error", index) for index in open_at.values())
-
-
-def _repeated_calls(actions: Iterable[Action], limit: int) -> Iterator[Evidence]:
-    seen: Counter[tuple[str, str]] = Counter()
-    for action in actions:
-        key = action.call.name, canonical(action.call.arguments)
-        seen[key] += 1
-        if seen[key] == limit:
-            yield Evidence("repeated_call", action.index)
-
-
-def _error_rate(actions: Iterable[Action], limit: float) -> Iterator[Evidence]:
-    answered = [action for action in actions if action.result is not None]
-    failed = [action for action in answered if action.failed]
-    if len(answered) >= _FEWEST_CALLS and len(failed) > limit * len(answered):
-        yield Evidence("tool_error_rate", failed[-1].index)
-
-
-def _ended_in_call(messages: Sequence[Message], actions: Iterable[Action]) -> Iterator[Evidence]:
-    """The last thing on record is a call or its result: the customer never heard of it."""
-    handed = any(is_handoff(action.call.name) and not action.failed for action in actions)
-    if not handed and (messages[-1].role == "tool" or (messages[-1].role == "assistant" and messages[-1].tool_calls)):
-        yield Evidence("ended_in_tool_call", len(messages) - 1)
-
-
-def _claims(messages: Sequence[Message]) -> Iterator[Evidence]:
-    """Asked only where the agent has tools on record and none changed anything."""
-    for i, message in enumerate(messages):
-        if message.role == "assistant" and any(map(cues.claims_change, speech.clauses(message.content))):
-            yield Evidence("claimed_without_change", i)
-
-
-def _customer_signs(messages: Sequence[Message]) -> Iterator[Evidence]:
-    """The customer says the same again, twice or more, or leaves saying that the trouble persists."""
-    turns = [(i, speech.clauses(message.content)) for i, message in enumerate(messages) if _from_customer(message)]
-    words = [(i, {word for clause in said for word in clause.words}) for i, said in turns]
-    again = [i for (_, a), (i, b) in zip(words, words[1:], strict=False) if _alike(a, b)]
-    if len(again) >= _FEWEST_TURNS:
-        yield from (Evidence("customer_repeated", i) for i in again)
-    if turns and any(map(cues.says_still_wrong, turns[-1][1])):
-        yield Evidence("still_wrong_at_end", turns[-1][0])
-
-
-def _alike(a: set[str], b: set[str]) -> bool:
-    return len(a) >= _FEWEST_WORDS and len(a & b) >= _ALIKE * len(a | b)

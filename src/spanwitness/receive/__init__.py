@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -135,7 +136,9 @@ def listen(key: str, address: str) -> socket.socket:
         both = host == "::" and socket.has_dualstack_ipv6()
         return socket.create_server((host, port), family=family, backlog=1024, dualstack_ipv6=both)
     except OSError as error:
-        raise cannot_listen(key, address, error.strerror or "unknown host") from error
+        # A name that does not resolve has no errno; where there is one, socket adds the address to its text.
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise cannot_listen(key, address, why or "unknown reason") from error
 
 
 def cannot_listen(key: str, address: str, why: str) -> ConfigError:

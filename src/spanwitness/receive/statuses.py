@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A reason also travels in gRPC trailers, of which clients read 8 KiB in all.
-_REASON_CHARS: Final = 1024
+# A reason also travels three times in gRPC trailers, of which clients read 8 KiB in all. Escaped, a letter may take 12.
+_REASON_CHARS: Final = 300
 _BAD_REQUEST: Final = 400
 _FAULT: Final = "internal error, nothing was stored"
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from spanwitness.model import Message, Role
-from spanwitness.transcript.reprs import printed_call
-from spanwitness.transcript.units import call_unit, result_unit, role_of, units_of
+from spanwitness.transcript.reprs import printed
+from spanwitness.transcript.units import call_unit, result_unit, role_of, units_of, with_calls
 from spanwitness.transcript.values import entries, fields, first, string
 
 Raw = Mapping[str, object]
@@ -31,7 +31,7 @@ def message_of(raw: Raw, role: Role | None = None) -> list[Message]:
         return []
     if speaker == "tool":
         return _tool(raw)
-    units = [_repaired(unit) for unit in units_of(speaker, _content(raw))] + _calls(raw)
+    units = with_calls([_repaired(unit) for unit in units_of(speaker, _content(raw))], _calls(raw))
     return units or ([Message("assistant")] if speaker == "assistant" else [])
 
 
@@ -58,14 +58,10 @@ def _tool(raw: Raw) -> list[Message]:
     """Results as parts, else the whole content as one result. A text beside a result part only repeats it."""
     name = string(raw.get("name"))
     content = _content(raw)
-    results = [unit for unit in units_of("assistant", content) if unit.role == "tool"] if _blocks(content) else []
+    results = [unit for unit in units_of("user", content) if unit.role == "tool"]
     return results or [result_unit({**raw, "content": content, "response": None, "result": None}, name)]
 
 
-def _blocks(content: object) -> bool:
-    return isinstance(content, list | dict)
-
-
 def _repaired(unit: Message) -> Message:
-    """openai-agents-v2 writes a call as the Python repr of the client's object, in a text part."""
-    return (printed_call(unit.content) or unit) if unit.role == "assistant" and unit.content else unit
+    """What openai-agents-v2 printed into a text part, as what it was."""
+    return (printed(unit.content) or unit) if unit.role == "assistant" and unit.content else unit

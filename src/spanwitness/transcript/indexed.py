@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from spanwitness.model import LogRecord, Message, Role, SpanRecord
 from spanwitness.transcript.forms import Said
-from spanwitness.transcript.units import answered, called, role_of, units_of
+from spanwitness.transcript.units import answered, called, role_of, units_of, with_calls
 from spanwitness.transcript.values import entries, numbered, parse, string
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _message(group: Mapping[str, str], default: Role | None) -> list[Message]:
     text = group.get("content", "")
     if role == "tool":
         return [answered(text, group.get("tool_call_id", ""))]
-    units = units_of(role, _content(text)) + _calls(group)
+    units = with_calls(units_of(role, _content(text)), _calls(group))
     return units or ([Message("assistant")] if role == "assistant" else [])
 
 

@@ -1,4 +1,4 @@
-"""Python reprs that libraries put where JSON belongs. Nothing is evaluated but single string literals."""
+"""Python reprs that libraries put where JSON belongs. Nothing is evaluated but literals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, Final
 
-from spanwitness.transcript.units import called
+from spanwitness.transcript.units import called, said
 
 if TYPE_CHECKING:
     from spanwitness.model import Message
@@ -22,26 +22,34 @@ def keywords(text: str) -> dict[str, str]:
     """
     pairs: dict[str, str] = {}
     for found in _PAIR.finditer(text):
-        value = _literal(found.group(2))
-        if value is not None:
-            pairs.setdefault(found.group(1), value)
+        value = _literal(found.group(2)) if found.group(2)[:1] in {"'", '"'} else None
+        if isinstance(value, str):
+            pairs.setdefault(found.group(1), _clean(value))
     return pairs
 
 
-def printed_call(text: str) -> Message | None:
-    """The call in openai-agents-v2's `ResponseFunctionToolCall(arguments='..', call_id='..', name='..', ..)`."""
-    if not text.startswith(_CALL):
-        return None
-    pairs = keywords(text[len(_CALL) :])
-    return called(pairs["name"], pairs.get("arguments"), pairs.get("call_id", "")) if "name" in pairs else None
+def printed(text: str) -> Message | None:
+    """The unit that openai-agents-v2 prints into a text part: the client's call object, or a Responses API text block.
+
+    `ResponseFunctionToolCall(arguments='..', call_id='..', name='..', ..)`; `{'text': '..', 'type': 'output_text'}`.
+    """
+    if text.startswith(_CALL):
+        pairs = keywords(text[len(_CALL) :])
+        name = pairs.get("name")
+        return called(name, pairs.get("arguments"), pairs.get("call_id", "")) if name else None
+    block = _literal(text) if text.startswith("{'") and "'output_text'" in text else None
+    inner = block.get("text") if isinstance(block, dict) else None
+    return said("assistant", _clean(inner)) if isinstance(inner, str) else None
 
 
-def _literal(quoted: str) -> str | None:
-    if quoted[:1] not in {"'", '"'}:
-        return None
+def _literal(text: str) -> object:
     try:
-        value = ast.literal_eval(quoted)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value: object = ast.literal_eval(text)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
-    # An escape may spell half of a surrogate pair, which no store can write.
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
+    return value
+
+
+def _clean(text: str) -> str:
+    """Without halves of surrogate pairs, which an escape may spell and no store can write."""
+    return text.encode("utf-8", "replace").decode()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spanwitness.transcript.reprs import keywords
-from spanwitness.transcript.units import result_text
-from spanwitness.transcript.values import fields, first, parse, string
+from spanwitness.transcript.units import plain_text, result_text
+from spanwitness.transcript.values import fields, first, parse, string, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,31 +28,28 @@ def unwrap(text: str) -> Result:
     value = parse(text)
     if isinstance(value, str):  # MLflow and traceAI write a plain string as a JSON string
         return Result(value)
-    if isinstance(value, list):
-        return Result(text if (plain := result_text(value)).startswith("[") else plain)
+    plain = plain_text(value)
+    if plain is not None:
+        return Result(plain)
     return _tool_message(fields(value)) or Result(text)
 
 
 def tells_failure(content: str) -> bool:
-    """Whether a result says itself that the call failed: `{"error": ..}`, or MCP's `{"isError": true}`."""
+    """Whether a result says itself that the call failed: `{"error": ..}`, ADK's `error_message`, MCP's `isError`."""
     if not content.lstrip().startswith("{"):
         return False
     value = fields(parse(content))
-    return bool(value.get("error")) or value.get("isError") is True
+    return bool(value.get("error") or value.get("error_message")) or value.get("isError") is True
 
 
 def arguments_of(text: str) -> str:
     """The arguments inside a LangChain callback's `{"input_str", "inputs"}` or traceloop's `{"args", "kwargs"}`."""
     value = fields(parse(text))
     if "input_str" in value and isinstance(value.get("inputs"), dict):
-        return _json(value["inputs"])
+        return text_of(value["inputs"])
     if value.keys() == {"args", "kwargs"} and not value["args"]:
-        return _json(value["kwargs"])
+        return text_of(value["kwargs"])
     return text
-
-
-def _json(value: object) -> str:
-    return result_text(value)
 
 
 def _tool_message(value: Mapping[str, object]) -> Result | None:

@@ -78,7 +78,7 @@ def _run(span: SpanRecord, *, nested: bool) -> Run:
         name or result.name or span.name,
         first_text(span.attributes, _IDS) or result.call_id,
         arguments_of(arguments),
-        result.content,
+        result.content or span.status_message.partition("\n")[0],  # a tool that raised has no result, but a reason
         _failed(span, result),
     )
 

@@ -99,9 +99,21 @@ def units_of(role: Role, content: object) -> list[Message]:
 
 def result_text(value: object) -> str:
     """A tool's result as text: of text blocks (MCP, Anthropic, Bedrock) the texts, else the JSON."""
+    plain = plain_text(value)
+    return text_of(value) if plain is None else plain
+
+
+def plain_text(value: object) -> str | None:
+    """The texts of a list that holds nothing but text blocks; None for anything else."""
     texts = [_plain(block) for block in value] if isinstance(value, list) else []
     whole = [text for text in texts if text is not None]
-    return "\n".join(whole) if whole and len(whole) == len(texts) else text_of(value)
+    return "\n".join(whole) if whole and len(whole) == len(texts) else None
+
+
+def with_calls(units: list[Message], calls: Iterable[Message]) -> list[Message]:
+    """The units, and those calls that do not stand among them: LangChain and Anthropic write a call in both places."""
+    known = {(call.id or call.name) for unit in units for call in unit.tool_calls}
+    return units + [unit for unit in calls if (unit.tool_calls[0].id or unit.tool_calls[0].name) not in known]
 
 
 def call_unit(block: Mapping[str, object]) -> list[Message]:

@@ -31,7 +31,7 @@ def compact(value: object) -> str:
 
 
 def canonical(text: str) -> str:
-    """The same text for two spellings of one JSON value, of a JSON string its text; `text` itself when it is no JSON."""
+    """One text for all spellings of a JSON value, of a JSON string its text; `text` itself when it is no JSON."""
     value = parse(text)
     if value is None or isinstance(value, str):
         return (value or text).strip()

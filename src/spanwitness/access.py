@@ -1,0 +1,80 @@
+"""How a command gets at the record: through the server that owns an embedded store, else by opening the store."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from spanwitness.api import Pointer, ServeClient
+from spanwitness.app import review_rules, utc_now
+from spanwitness.config import Config
+from spanwitness.errors import StoreHeldError
+from spanwitness.pipeline import Review
+from spanwitness.store import Embedded, Store, open_store, parse_location
+
+
+class Access(Protocol):
+    """What the reading commands need."""
+
+    def ask(self, sql: str, fmt: str) -> bytes:
+        """As Store.ask."""
+
+    def close(self, conversation: str, tenant: str | None) -> dict[str, int]:
+        """Closes an open conversation now."""
+
+
+class _Direct:
+    def __init__(self, store: Store, config: Config) -> None:
+        self._store = store
+        self._config = config
+        self.ask = store.ask
+
+    def close(self, conversation: str, tenant: str | None) -> dict[str, int]:
+        now: dt.datetime = utc_now()
+        swept = Review(self._store, review_rules(self._config)).close_one(conversation, now, tenant)
+        return {"closed": swept.closed, "revised": swept.revised, "unchanged": swept.unchanged}
+
+
+@contextmanager
+def reach(config: Config) -> Iterator[Access]:
+    """The record of the configured store.
+
+    Raises:
+        ConfigError, StoreError: as open_store.
+    """
+    running = running_server(config.store.url)
+    if running is not None:
+        yield running
+        return
+    store = open_store(config.store.url)
+    try:
+        yield _Direct(store, config)
+    finally:
+        store.close()
+
+
+def running_server(url: str) -> ServeClient | None:
+    """The server of this machine that owns an embedded store, None where there is none."""
+    location = parse_location(url)
+    if not isinstance(location, Embedded):
+        return None
+    pointer = Pointer.read(location.path)
+    client = ServeClient(pointer) if pointer else None
+    return client if client is not None and client.alive() else None
+
+
+def own(config: Config) -> Store:
+    """Opens the store to write to it.
+
+    Raises:
+        StoreHeldError: a server owns it; the message says what to do.
+    """
+    location = parse_location(config.store.url)
+    try:
+        return open_store(location)
+    except StoreHeldError as error:
+        pointer = Pointer.read(location.path) if isinstance(location, Embedded) else None
+        who = f" (spanwitness serve, process {pointer.pid})" if pointer else ""
+        raise StoreHeldError(f"{error}{who}; stop it, or send to it over OTLP instead") from None

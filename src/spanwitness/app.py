@@ -1,0 +1,203 @@
+"""The server: built from the configuration, sinks first; stopped sources first, flushing on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from spanwitness.api import Pointer, api, forget, new_token
+from spanwitness.close import ClosePolicy
+from spanwitness.config import CloseConfig, Config, EvaluateConfig
+from spanwitness.errors import SpanWitnessError
+from spanwitness.evaluators import BUNDLE, Bundle, evaluators_by_name
+from spanwitness.pipeline import Ingestion, IngestRules, Review, ReviewRules, Sweep
+from spanwitness.receive import Limits
+from spanwitness.receive.otlp_grpc import GrpcReceiver
+from spanwitness.receive.otlp_http import HttpReceiver, otlp_routes, unknown_path
+from spanwitness.store import Embedded, Store, open_store, parse_location
+from spanwitness.store.batch import BatchLimits
+from spanwitness.tag import TenantRule
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+_GRACE_S = 30.0
+_LOCAL = "127.0.0.1:0"
+
+
+def utc_now() -> dt.datetime:
+    """The clock of a running server."""
+    return dt.datetime.now(dt.UTC)
+
+
+def ingest_rules(config: Config) -> IngestRules:
+    """The request lane's rules as configured."""
+    return IngestRules(
+        tenant=TenantRule(config.tenant.attributes, config.tenant.default),
+        tenant_header=config.tenant.header,
+        limits=BatchLimits(
+            max_bytes=config.ingest.batch,
+            max_wait_s=config.ingest.wait.total_seconds(),
+            pending_bytes=config.ingest.buffer,
+        ),
+    )
+
+
+def review_rules(config: Config) -> ReviewRules:
+    """The review lane's rules as configured. Raises ConfigError."""
+    return ReviewRules(close=_policy(config.close), bundle=_bundle(config.evaluate))
+
+
+def _policy(config: CloseConfig) -> ClosePolicy:
+    return ClosePolicy(config.idle, config.max_age, config.end_grace, config.idle_by_channel, config.idle_by_tenant)
+
+
+def _bundle(config: EvaluateConfig) -> Bundle:
+    evaluators = evaluators_by_name(config.evaluators) if config.evaluators else BUNDLE.evaluators
+    names = {evaluator.name for evaluator in evaluators}
+    kept = {name: value for name, value in BUNDLE.thresholds.items() if name in names}
+    return Bundle(evaluators, {**kept, **config.thresholds})
+
+
+class Server:
+    """Everything that runs. `start` and `stop` belong to one event loop."""
+
+    def __init__(self, config: Config, store: Store, clock: Callable[[], dt.datetime] = utc_now) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._ingestion = Ingestion(store, ingest_rules(config), clock)
+        self._review = Review(store, review_rules(config))
+        self._reviewer = ThreadPoolExecutor(1, "spanwitness-review")
+        self._receivers: list[GrpcReceiver | HttpReceiver] = []
+        self._timer: asyncio.Task[None] | None = None
+        location = parse_location(config.store.url)
+        self._pointer_folder = location.path if isinstance(location, Embedded) else None
+
+    async def start(self) -> dict[str, str]:
+        """Accepts data from now on; the bound address of each transport.
+
+        Raises:
+            ConfigError: an address cannot be listened on. Nothing is left running.
+        """
+        self._ingestion.start()
+        try:
+            bound = await self._listen()
+        except SpanWitnessError:
+            await self.stop()
+            raise
+        self._timer = asyncio.create_task(self._sweeps())
+        return bound
+
+    async def _listen(self) -> dict[str, str]:
+        receive = self._config.receive
+        limits = Limits(receive.max_request, receive.max_in_flight)
+        bound = {}
+        if receive.grpc:
+            bound["grpc"] = await self._serve(GrpcReceiver(self._ingestion, receive.grpc, limits))
+        if receive.http:
+            routes = [*otlp_routes(self._ingestion, limits), Route("/health", _health)]
+            app = Starlette(routes=routes, exception_handlers={404: unknown_path})
+            bound["http"] = await self._serve(HttpReceiver(app, receive.http))
+        if self._pointer_folder is not None:
+            token = new_token()
+            address = await self._serve(HttpReceiver(api(token, self._store.ask, self.close), _LOCAL))
+            Pointer(address, token, os.getpid()).write(self._pointer_folder)
+        return bound
+
+    async def _serve(self, receiver: GrpcReceiver | HttpReceiver) -> str:
+        address = await receiver.start()
+        self._receivers.append(receiver)
+        return address
+
+    async def stop(self) -> None:
+        """Refuses what is new, stores and answers what is in flight, finishes a sweep that runs."""
+        if self._timer is not None:
+            self._timer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._timer
+        await asyncio.gather(*(receiver.stop(_GRACE_S) for receiver in self._receivers))
+        await self._ingestion.stop()
+        self._reviewer.shutdown()
+        if self._pointer_folder is not None and self._receivers:
+            forget(self._pointer_folder)
+
+    async def close(self, conversation: str, tenant: str | None) -> dict[str, int]:
+        """Closes an open conversation now."""
+        swept = await self._in_review(lambda: self._review.close_one(conversation, self._clock(), tenant))
+        return {"closed": swept.closed, "revised": swept.revised, "unchanged": swept.unchanged}
+
+    async def _sweeps(self) -> None:
+        interval = sweep_interval(self._config.close)
+        while True:
+            await asyncio.sleep(interval)
+            try:
+                swept = await self._in_review(lambda: self._review.sweep(self._clock()))
+            except Exception as error:  # noqa: BLE001 - a sweep that fails is tried again; ingestion never stops for it
+                log.error("the review of closed conversations failed and will be tried again: %s", error)
+            else:
+                _tell(swept)
+
+    def _in_review(self, task: Callable[[], Sweep]) -> Awaitable[Sweep]:
+        # One thread: two reviews at once would do the same work twice.
+        return asyncio.get_running_loop().run_in_executor(self._reviewer, task)
+
+
+def sweep_interval(config: CloseConfig) -> float:
+    """Seconds between two looks at what is over: as configured, shorter where conversations close faster than that."""
+    shortest = min([config.idle, config.end_grace, *config.idle_by_channel.values(), *config.idle_by_tenant.values()])
+    return max(0.25, min(config.sweep.total_seconds(), shortest.total_seconds() / 2))
+
+
+def _tell(swept: Sweep) -> None:
+    if swept.closed or swept.revised:
+        log.info("closed %d conversations, revised %d", swept.closed, swept.revised)
+    for swap in swept.swaps:
+        log.warning(
+            "%s: tenant=%s service=%s agent=%s: %s -> %s since %s, first conversation %s, first trace %s",
+            "model swap" if swap.swap_class == "version" else "served model is not the requested one",
+            swap.slot.tenant,
+            swap.slot.service,
+            swap.slot.agent,
+            swap.from_version,
+            swap.to_version,
+            swap.first_seen.isoformat(timespec="seconds"),
+            swap.first_conversation,
+            swap.first_trace,
+        )
+
+
+async def _health(_request: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok"})
+
+
+def serve(config: Config, ready: Callable[[str], None]) -> None:
+    """Runs a server until SIGTERM or SIGINT, then drains and returns. `ready` gets one line once it accepts data."""
+    review_rules(config)  # what is wrong with it is told before the store is touched
+    store = open_store(config.store.url)
+    try:
+        asyncio.run(_until_stopped(Server(config, store), ready))
+    finally:
+        store.close()
+
+
+async def _until_stopped(server: Server, ready: Callable[[str], None]) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    bound = await server.start()
+    ready("ready " + " ".join(f"{name}={address}" for name, address in bound.items()))
+    await stopped.wait()
+    await server.stop()

@@ -1,0 +1,287 @@
+"""The commands. Exit status 0; 1: it failed, one line why; 2: wrong usage."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from spanwitness import __version__
+from spanwitness.access import Access, own, reach
+from spanwitness.app import review_rules, serve
+from spanwitness.config import Config, duration, load
+from spanwitness.errors import ConfigError, SpanWitnessError
+from spanwitness.store import parse_location
+
+app = typer.Typer(
+    name="spanwitness",
+    help="The record of which model really answered, and how well: agent spans over OTLP into ClickHouse.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--store", envvar="SPANWITNESS_STORE", help="chdb://PATH or clickhouse://HOST:PORT/DATABASE."),
+]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", envvar="SPANWITNESS_CONFIG", help="TOML file; see docs/configuration.md.")
+]
+TenantOption = Annotated[str | None, typer.Option("--tenant", help="Only this tenant.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a row.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many rows.")]
+
+
+def console() -> Console:
+    """Tables go to stdout: as wide as the terminal, 100 columns where there is none."""
+    return Console(width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "100")), highlight=False)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Whatever fails is one line on stderr and exit status 1."""
+    try:
+        yield
+    except SpanWitnessError as error:
+        sys.stderr.write(f"spanwitness: {' '.join(str(error).split())}\n")
+        raise typer.Exit(1) from None
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+
+
+def configured(config: Path | None, store: str | None) -> Config:
+    """The settings of a command: the file's, with the store of the command line."""
+    found = load(config)
+    if store is None:
+        return found
+    try:
+        parse_location(store)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error), param_hint="--store") from None
+    return replace(found, store=replace(found.store, url=store))
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        typer.echo(f"spanwitness {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    _shown: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    """Options that belong to no command."""
+
+
+@app.command("serve")
+def serve_command(
+    config: ConfigOption = None,
+    store: StoreOption = None,
+    grpc: Annotated[str | None, typer.Option(help="OTLP/gRPC address, HOST:PORT; port 0 takes a free one.")] = None,
+    http: Annotated[str | None, typer.Option(help="OTLP/HTTP address, HOST:PORT; port 0 takes a free one.")] = None,
+    idle: Annotated[str | None, typer.Option(help="Silence that ends a conversation: 30s, 15m, 2h.")] = None,
+) -> None:
+    """Receive OTLP, store and tag spans, close and score conversations.
+
+    Prints `ready grpc=HOST:PORT http=HOST:PORT` once it accepts data; logs go to stderr; SIGTERM drains and stops.
+
+    Examples:
+
+        spanwitness serve
+
+        spanwitness serve --store clickhouse://writer@db:8123/agents --grpc 0.0.0.0:4317 --idle 5m
+    """
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with told():
+        settings = configured(config, store)
+        receive = replace(
+            settings.receive,
+            grpc=settings.receive.grpc if grpc is None else grpc,
+            http=settings.receive.http if http is None else http,
+        )
+        close = settings.close if idle is None else replace(settings.close, idle=_duration("--idle", idle))
+        serve(replace(settings, receive=receive, close=close), _say)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _duration(option: str, text: str) -> Any:
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: allowed is {error}", param_hint=option) from None
+
+
+@app.command("import")
+def import_command(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recorded telemetry.")],
+    config: ConfigOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Read recorded telemetry into the store; its conversations are closed and scored before this returns.
+
+    FILE is `.otlp` (4-byte big-endian length + request, repeated; `.logs.otlp` for logs), OTLP/JSON, or the JSON
+    lines of the Collector's file exporter; `.gz` of each.
+
+    Examples:
+
+        spanwitness import traces.otlp traces.logs.otlp
+
+        spanwitness import /var/log/otel/*.jsonl.gz --store chdb:///var/lib/spanwitness
+    """
+    from spanwitness.importing import import_files
+
+    with told():
+        settings = configured(config, store)
+        review_rules(settings)
+        opened = own(settings)
+        try:
+            result = import_files(files, opened, settings, Console(stderr=True, highlight=False))
+        finally:
+            opened.close()
+    for problem in result.problems:
+        sys.stderr.write(f"spanwitness: {problem}\n")
+    typer.echo(result.summary())
+    if result.problems:
+        raise typer.Exit(1)
+
+
+@app.command("query")
+def query_command(
+    sql: Annotated[str, typer.Argument(help="A ClickHouse query; read only.")],
+    config: ConfigOption = None,
+    store: StoreOption = None,
+    fmt: Annotated[str, typer.Option("--format", help="table, json (one object a row) or csv.")] = "table",
+) -> None:
+    """Ask the record in ClickHouse SQL, also while `serve` holds the store.
+
+    Each row is seen once, as it stands now (`final = 1`). Tables: otel_traces, otel_logs, conversations, steps, scores,
+    model_versions, model_swaps; conversations_latest, steps_latest and scores_latest leave out earlier revisions.
+
+    Examples:
+
+        spanwitness query "SELECT ModelVersion, count() FROM steps_latest WHERE StepKind = 'llm' GROUP BY ALL"
+
+        spanwitness query "SELECT * FROM model_swaps" --format json
+    """
+    if fmt not in _FORMATS:
+        raise typer.BadParameter(f"{fmt!r}: allowed are {', '.join(_FORMATS)}", param_hint="--format")
+    with told(), reach(configured(config, store)) as access:
+        answer = access.ask(sql.strip().rstrip(";"), _FORMATS[fmt])
+        if fmt == "table":
+            _print_table(answer)
+        else:
+            sys.stdout.buffer.write(answer)
+            sys.stdout.flush()
+
+
+_FORMATS = {"table": "JSONCompactEachRowWithNames", "json": "JSONEachRow", "csv": "CSVWithNames"}
+
+
+def _print_table(answer: bytes) -> None:
+    lines = [orjson.loads(line) for line in answer.splitlines()]
+    if not lines:
+        return
+    table = Table(*map(str, lines[0]), box=None, header_style="bold", pad_edge=False)
+    for row in lines[1:]:
+        table.add_row(*map(_cell, row))
+    console().print(table)
+    console().print(f"{len(lines) - 1} row{'s' if len(lines) != 2 else ''}", style="dim")  # noqa: PLR2004 - header and one row
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+@app.command("close")
+def close_command(
+    conversation: Annotated[str, typer.Argument(metavar="ID", help="The conversation's id.")],
+    config: ConfigOption = None,
+    store: StoreOption = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Close an open conversation now and score it.
+
+    Example:
+
+        spanwitness close conv-7d1f0a52-0001
+    """
+    with told(), reach(configured(config, store)) as access:
+        done = access.close(conversation, tenant)
+        if not any(done.values()):
+            raise SpanWitnessError(f"no open conversation {conversation!r}; see: spanwitness conversation {conversation}")
+    how = "revised" if done["revised"] else "closed" if done["closed"] else "unchanged: nothing new had arrived"
+    typer.echo(f"{conversation}: {how}")
+
+
+@app.command("check-config")
+def check_config_command(
+    config: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="TOML file.")] = None,
+    option: ConfigOption = None,
+) -> None:
+    """Check a configuration file and say what it means, without opening anything.
+
+    Example:
+
+        spanwitness check-config spanwitness.toml
+    """
+    with told():
+        path = config or option
+        settings = load(path)
+        rules = review_rules(settings)
+        location = parse_location(settings.store.url)
+    close = settings.close
+    typer.echo(f"{path or 'defaults'}: ok")
+    typer.echo(f"  store      {location}")
+    typer.echo(f"  receive    grpc {settings.receive.grpc or 'off'}, http {settings.receive.http or 'off'}")
+    header = f"header {settings.tenant.header}, then " if settings.tenant.header else ""
+    attributes = ", ".join(settings.tenant.attributes) or "no attribute"
+    typer.echo(f"  tenant     {header}{attributes}, else {settings.tenant.default!r}")
+    typer.echo(f"  close      after {close.idle} of silence, {close.max_age} of age, {close.end_grace} after an end")
+    for kind, table in (("channel", close.idle_by_channel), ("tenant", close.idle_by_tenant)):
+        for name, idle in table.items():
+            typer.echo(f"             {kind} {name}: after {idle} of silence")
+    for evaluator in rules.bundle.evaluators:
+        threshold = rules.bundle.threshold(evaluator.name)
+        typer.echo(f"  evaluate   {evaluator.name}, {'no threshold' if threshold is None else f'threshold {threshold}'}")
+
+
+def shown(
+    config: Path | None,
+    store: str | None,
+    json: bool,
+    rows: Callable[[Access], list[dict[str, Any]]],
+    render: Callable[[Access, list[dict[str, Any]]], Any],
+) -> None:
+    """Prints a report: its rows as JSON, or what they look like."""
+    with told(), reach(configured(config, store)) as access:
+        found = rows(access)
+        if json:
+            for row in found:
+                sys.stdout.buffer.write(orjson.dumps(row, default=str) + b"\n")
+            sys.stdout.flush()
+        else:
+            console().print(render(access, found))

@@ -1,0 +1,221 @@
+"""The configuration: one TOML file, every key checked at start, every error naming key, value and what is allowed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from spanwitness.errors import ConfigError
+
+DEFAULT_STORE: Final = "chdb://.spanwitness/store"
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)(?P<unit>ms|s|m|h|d)")
+_SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_SIZE = re.compile(r"(?P<number>[0-9]+)\s*(?P<unit>[KMG]i?B|B|)")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """Where the record is kept: chdb://PATH or clickhouse://HOST:PORT/DATABASE."""
+
+    url: str = DEFAULT_STORE
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveConfig:
+    """Where OTLP is accepted. Port 0 binds a free one; '' turns a transport off."""
+
+    grpc: str = "127.0.0.1:4317"
+    http: str = "127.0.0.1:4318"
+    max_request: int = 20 * 2**20
+    max_in_flight: int = 256 * 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class IngestConfig:
+    """When a batch is stored: at this size or after this wait. `buffer`: beyond it senders are told to come back."""
+
+    batch: int = 16 * 10**6
+    wait: dt.timedelta = dt.timedelta(milliseconds=200)
+    buffer: int = 128 * 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class TenantConfig:
+    """Who owns a span: the header that an authenticating proxy sets, else the first of the attributes, else default."""
+
+    attributes: tuple[str, ...] = ("tenant.id",)
+    header: str = ""
+    default: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class CloseConfig:
+    """When a conversation is over. Zero `idle` closes at the next sweep."""
+
+    idle: dt.timedelta = dt.timedelta(minutes=15)
+    max_age: dt.timedelta = dt.timedelta(hours=24)
+    end_grace: dt.timedelta = dt.timedelta(seconds=10)
+    sweep: dt.timedelta = dt.timedelta(seconds=5)
+    idle_by_channel: Mapping[str, dt.timedelta] = field(default_factory=dict)
+    idle_by_tenant: Mapping[str, dt.timedelta] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateConfig:
+    """Which evaluators run, and the threshold that each score is held against. Empty: the default bundle."""
+
+    evaluators: tuple[str, ...] = ()
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings. Without a file, the defaults."""
+
+    store: StoreConfig = field(default_factory=StoreConfig)
+    receive: ReceiveConfig = field(default_factory=ReceiveConfig)
+    ingest: IngestConfig = field(default_factory=IngestConfig)
+    tenant: TenantConfig = field(default_factory=TenantConfig)
+    close: CloseConfig = field(default_factory=CloseConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+
+
+def load(path: Path | None) -> Config:
+    """Reads a configuration file; the defaults where there is none.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or value in it is not allowed.
+    """
+    if path is None:
+        return Config()
+    try:
+        return parse(tomllib.loads(path.read_text()))
+    except OSError as error:
+        raise ConfigError(f"config file {str(path)!r}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config file {str(path)!r} is not TOML: {error}") from None
+    except ConfigError as error:
+        raise ConfigError(f"config file {str(path)!r}: {error}") from None
+
+
+def parse(tree: Mapping[str, Any]) -> Config:
+    """Checked settings from a TOML document's tree."""
+    _known("", tree, _SECTIONS)
+    return Config(**{name: _section(name, tree[name]) for name in tree})
+
+
+def duration(text: Any) -> dt.timedelta:
+    """`250ms`, `30s`, `15m`, `2h`, `1d`. Raises ValueError with what is allowed."""
+    found = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError("a duration such as '250ms', '30s', '15m', '2h' or '1d'")
+    return dt.timedelta(seconds=float(found["number"]) * _UNITS[found["unit"]])
+
+
+def _positive_duration(text: Any) -> dt.timedelta:
+    value = duration(text)
+    if not value:
+        raise ValueError("a duration above zero")
+    return value
+
+
+def _size(value: Any) -> int:
+    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    number = int(found["number"]) * _SIZES[found["unit"]] if found else value
+    if not isinstance(number, int) or isinstance(number, bool) or number <= 0:
+        raise ValueError("a number of bytes above zero, or a size such as '20MiB' or '16MB'")
+    return number
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a text")  # noqa: TRY004 - told to the user as a ConfigError
+    return value
+
+
+def _name(value: Any) -> str:
+    if not _text(value):
+        raise ValueError("a text that is not empty")
+    return str(value)
+
+
+def _header(value: Any) -> str:
+    return _text(value).lower()
+
+
+def _address(value: Any) -> str:
+    host, _, port = _text(value).rpartition(":")
+    if value and not (host and port.isdigit() and int(port) <= 65535):  # noqa: PLR2004 - the last port
+        raise ValueError("HOST:PORT, such as '127.0.0.1:4317' (port 0 takes a free one), or '' for off")
+    return str(value)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise ValueError("a list of texts")
+    return tuple(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number")  # noqa: TRY004 - the same
+    return float(value)
+
+
+def _table_of(convert: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
+    def apply(value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise ValueError("a table of NAME = VALUE")  # noqa: TRY004 - the same
+        return {name: convert(entry) for name, entry in value.items()}
+
+    return apply
+
+
+_SECTIONS: Final[dict[str, tuple[type, dict[str, Callable[[Any], Any]]]]] = {
+    "store": (StoreConfig, {"url": _name}),
+    "receive": (
+        ReceiveConfig,
+        {"grpc": _address, "http": _address, "max_request": _size, "max_in_flight": _size},
+    ),
+    "ingest": (IngestConfig, {"batch": _size, "wait": duration, "buffer": _size}),
+    "tenant": (TenantConfig, {"attributes": _texts, "header": _header, "default": _name}),
+    "close": (
+        CloseConfig,
+        {
+            "idle": duration,
+            "max_age": _positive_duration,
+            "end_grace": duration,
+            "sweep": _positive_duration,
+            "idle_by_channel": _table_of(duration),
+            "idle_by_tenant": _table_of(duration),
+        },
+    ),
+    "evaluate": (EvaluateConfig, {"evaluators": _texts, "thresholds": _table_of(_number)}),
+}
+
+
+def _section(name: str, tree: Any) -> Any:
+    kind, keys = _SECTIONS[name]
+    if not isinstance(tree, Mapping):
+        raise ConfigError(f"{name} = {tree!r}: allowed is a table [{name}]")
+    _known(f"{name}.", tree, keys)
+    return kind(**{key: _value(f"{name}.{key}", value, keys[key]) for key, value in tree.items()})
+
+
+def _value(key: str, value: Any, convert: Callable[[Any], Any]) -> Any:
+    try:
+        return convert(value)
+    except ValueError as error:
+        raise ConfigError(f"{key} = {value!r}: allowed is {error}") from None
+
+
+def _known(prefix: str, tree: Mapping[str, Any], allowed: Mapping[str, Any]) -> None:
+    for key in tree:
+        if key not in allowed:
+            raise ConfigError(f"unknown key {prefix}{key}; allowed: {', '.join(prefix + name for name in allowed)}")

@@ -1,0 +1,112 @@
+"""The import command: files through the request lane, then their conversations closed and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+import pyarrow as pa
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from spanwitness.app import ingest_rules, review_rules, utc_now
+from spanwitness.config import Config
+from spanwitness.errors import SpanWitnessError
+from spanwitness.importer import Damage, Recorded, Recording
+from spanwitness.pipeline import Ingestion, Review, Sweep
+from spanwitness.receive import Signal
+from spanwitness.store import Store
+
+_BATCH_BYTES = 16_000_000
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import did. `problems`: one line each, by file and offset."""
+
+    files: int = 0
+    spans: int = 0
+    logs: int = 0
+    swept: Sweep = field(default_factory=Sweep)
+    problems: list[str] = field(default_factory=list)
+    traces: set[tuple[str, str]] = field(default_factory=set)
+
+    def summary(self) -> str:
+        """One line for stdout."""
+        parts = [f"{self.spans} spans"]
+        parts += [f"{self.logs} log records"] if self.logs else []
+        parts += [f"{self.swept.closed} conversations closed"]
+        parts += [f"{self.swept.revised} revised"] if self.swept.revised else []
+        parts += [f"{self.swept.unchanged} unchanged"] if self.swept.unchanged else []
+        swaps = sum(swap.swap_class == "version" for swap in self.swept.swaps)
+        parts += [f"{swaps} new model swap{'s' if swaps != 1 else ''} (spanwitness swaps)"] if swaps else []
+        return f"imported {self.files} file{'s' if self.files != 1 else ''}: {', '.join(parts)}"
+
+
+def import_files(files: Sequence[Path], store: Store, config: Config, console: Console) -> Imported:
+    """Imports files; a damaged one is told and the rest is still read.
+
+    Args:
+        console: where progress is drawn, on a terminal only.
+    """
+    result = Imported()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        _read(files, Ingestion(store, ingest_rules(config), utc_now), result, progress)
+        if result.traces:
+            task = progress.add_task("closing and scoring", total=None)
+            result.swept = Review(store, review_rules(config)).close_all(
+                utc_now(),
+                "import",
+                result.traces,
+                lambda done, total: progress.update(task, completed=done, total=total),
+            )
+    return result
+
+
+def _read(files: Sequence[Path], ingestion: Ingestion, result: Imported, progress: Progress) -> None:
+    task = progress.add_task("reading", total=len(files))
+    # Logs after spans or before them makes no difference: both are there before anything is closed.
+    for signal, batch in _batches(chain.from_iterable(_requests(path, result, progress, task) for path in files)):
+        _take(ingestion, signal, batch, result)
+
+
+def _requests(path: Path, result: Imported, progress: Progress, task: TaskID) -> Iterator[Recorded]:
+    recording = Recording(path)
+    try:
+        yield from recording.requests()
+        result.files += 1
+    except SpanWitnessError as error:
+        result.problems.append(str(error))
+    result.problems += [str(damage) for damage in recording.damage]
+    progress.advance(task)
+
+
+def _batches(requests: Iterator[Recorded]) -> Iterator[tuple[Signal, list[Recorded]]]:
+    waiting: dict[Signal, list[Recorded]] = {signal: [] for signal in Signal}
+    sizes = dict.fromkeys(Signal, 0)
+    for request in requests:
+        waiting[request.signal].append(request)
+        sizes[request.signal] += len(request.body)
+        if sizes[request.signal] >= _BATCH_BYTES:
+            yield request.signal, waiting[request.signal]
+            waiting[request.signal], sizes[request.signal] = [], 0
+    yield from ((signal, batch) for signal, batch in waiting.items() if batch)
+
+
+def _take(ingestion: Ingestion, signal: Signal, batch: Sequence[Recorded], result: Imported) -> None:
+    work = ingestion.prepare([request.body for request in batch], [""] * len(batch), signal)
+    ingestion.write(work.rows)
+    for index, problem in work.problems.items():
+        result.problems.append(str(Damage(batch[index].path, batch[index].offset, problem.reason)))
+    if signal is Signal.TRACES:
+        result.spans += len(work.rows.items)
+    else:
+        result.logs += len(work.rows.items)
+    result.traces |= _keys(work.rows.index)
+
+
+def _keys(index: pa.Table) -> set[tuple[str, str]]:
+    return set(zip(index["TenantId"].to_pylist(), index["TraceId"].to_pylist(), strict=True))
