@@ -10,7 +10,7 @@ from spanwitness.evaluators import TaskCompletion
 from spanwitness.evaluators.chat import calls, conversation_of, documents, nbest, texts
 from spanwitness.model import Conversation, Document, Message, ToolCall
 
-SECRET = "4111 1111 1111 1111"
+CARD = "4111 1111 1111 1111"
 
 
 def test_a_conversation_is_read_as_it_was_sent() -> None:
@@ -70,28 +70,28 @@ def test_hypotheses_and_texts_are_read() -> None:
 @pytest.mark.parametrize(
     ("messages", "says"),
     [
-        (SECRET, "conversation is of type str; allowed: a Conversation or a list of chat messages"),
+        (CARD, "conversation is of type str; allowed: a Conversation or a list of chat messages"),
         (None, "conversation is None; allowed: a Conversation or a list"),
         ({"role": "user"}, "conversation is of type dict"),
-        ([SECRET], r"conversation\[0\] is of type str; allowed: {role, content"),
-        ([{"content": SECRET}], r"conversation\[0\].role is None; allowed: system, user, assistant, tool"),
-        ([{"role": "bot", "content": SECRET}], r"conversation\[0\].role is 'bot'; allowed: system, user"),
-        ([{"role": ["user"], "content": SECRET}], r"role is of type list"),
+        ([CARD], r"conversation\[0\] is of type str; allowed: {role, content"),
+        ([{"content": CARD}], r"conversation\[0\].role is None; allowed: system, user, assistant, tool"),
+        ([{"role": "bot", "content": CARD}], r"conversation\[0\].role is 'bot'; allowed: system, user"),
+        ([{"role": ["user"], "content": CARD}], r"role is of type list"),
         ([{"role": "user", "content": 4}], r"conversation\[0\].content is of type int; allowed: text, None or a list"),
-        ([{"role": "user", "content": [SECRET]}], r"content\[0\] is of type str; allowed: a part"),
-        ([{"role": "user", "tool_calls": SECRET}], r"tool_calls is of type str; allowed: a list"),
+        ([{"role": "user", "content": [CARD]}], r"content\[0\] is of type str; allowed: a part"),
+        ([{"role": "user", "tool_calls": CARD}], r"tool_calls is of type str; allowed: a list"),
         ([{"role": "assistant", "tool_calls": [{"id": 1, "name": "a"}]}], r"tool_calls\[0\].id is of type int"),
         ([{"role": "assistant", "tool_calls": [{"arguments": {}}]}], r"tool_calls\[0\].name is None; allowed: text"),
-        ([{"role": "assistant", "tool_calls": [{"function": SECRET}]}], r"function is of type str"),
+        ([{"role": "assistant", "tool_calls": [{"function": CARD}]}], r"function is of type str"),
         ([{"role": "assistant", "tool_calls": [{"name": "a", "arguments": [1]}]}], r"arguments is of type list"),
         ([{"role": "assistant", "tool_calls": [{"name": "a", "arguments": {"a": {1}}}]}], "holds what JSON cannot"),
-        ([{"role": "tool", "error": SECRET}], r"error is of type str; allowed: true or false"),
+        ([{"role": "tool", "error": CARD}], r"error is of type str; allowed: true or false"),
     ],
 )
 def test_a_wrong_shape_is_refused_with_its_place_and_without_its_content(messages: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says) as told:
         TaskCompletion().evaluate(messages)
-    assert SECRET not in str(told.value)
+    assert CARD not in str(told.value)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_wrong_shape_is_refused_with_its_place_and_without_its_content(message
         ({"required_outputs": "10"}, "required_outputs is of type str; allowed: a list"),
         ({"required_outputs": [10]}, r"required_outputs\[0\] is of type int; allowed: text"),
         ({"documents": [1]}, r"documents\[0\] is of type int; allowed: a Document, text or"),
-        ({"documents": [{"text": SECRET}]}, r"documents\[0\].content is None"),
+        ({"documents": [{"text": CARD}]}, r"documents\[0\].content is None"),
         ({"system_prompt": 3}, "system_prompt is of type int; allowed: text"),
         ({"reference": 3}, "reference is of type int; allowed: text"),
         ({"nbest": [["one"]]}, r"nbest\[0\] is of type list; allowed: \[hypothesis, posterior\]"),

@@ -25,8 +25,8 @@ from spanwitness.model import Conversation, Message, Score
 if TYPE_CHECKING:
     from pathlib import Path
 
-SECRET = "my card is 4111 1111"
-TALK = Conversation((Message("user", SECRET), Message("assistant", "Thank you.")))
+CARD = "my card is 4111 1111"
+TALK = Conversation((Message("user", CARD), Message("assistant", "Thank you.")))
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def test_run_turns_a_fault_into_a_failed_score_without_a_word_of_the_conversatio
     assert (score.status, score.score, score.label) == ("failed", None, "failed")
     assert (score.evaluator, score.evaluator_version) == (evaluator.name, "7")
     assert says in score.explanation
-    assert SECRET not in repr(score)
+    assert CARD not in repr(score)
 
 
 def test_run_does_not_swallow_an_interrupt() -> None:
@@ -136,7 +136,7 @@ def test_a_wrong_bundle_is_refused_at_the_start(
         Bundle(evaluators, thresholds)
 
 
-MODULE = '''
+MODULE = """
 from dataclasses import dataclass
 from spanwitness.model import Score
 
@@ -160,7 +160,7 @@ number = 3
 class Explodes:
     def __init__(self):
         raise OSError("no model file")
-'''
+"""
 ENTRY_POINTS = """
 [spanwitness.evaluators]
 Politeness = acme_quality:Politeness

@@ -7,14 +7,14 @@ import json
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spanwitness.evaluators import BUILT_IN, BUNDLE, Evaluator
-from spanwitness.model import Conversation, Message, SpanRecord, Step, ToolCall
+from spanwitness.model import Conversation, Message, ToolCall
 
 if TYPE_CHECKING:
     from spanwitness.model import Score
@@ -23,9 +23,9 @@ PAGES = Path(__file__).parents[2] / "docs" / "evaluators"
 MIB = 1 << 20
 
 PHRASES = (
-    "Your table has been reserved.",
-    "I was unable to book it.",
-    "You are being transferred to a human agent.",
+    "Your licence has been renewed.",
+    "I was unable to renew it.",
+    "I am transferring you to a colleague.",
     "Let me speak to your manager!",
     "Is that correct?",
     "Yes, please.",
@@ -61,13 +61,6 @@ conversations = st.builds(
 )
 
 
-def a_span(**fields: Any) -> SpanRecord:
-    empty = dict.fromkeys(
-        ("tenant", "trace_id", "parent_span_id", "name", "service", "scope", "dialect", "step_kind", "status"), ""
-    )
-    return SpanRecord(**{**empty, "span_id": "1", "started_ns": 0, "ended_ns": 0, **fields})
-
-
 def keeps_the_contract(score: Score, evaluator: Evaluator, conversation: Conversation) -> None:
     assert (score.evaluator, score.evaluator_version) == (evaluator.name, evaluator.version)
     assert score.status in ("completed", "not_applicable")
@@ -81,7 +74,7 @@ def keeps_the_contract(score: Score, evaluator: Evaluator, conversation: Convers
     json.dumps(score.details)
 
 
-@pytest.fixture(params=BUILT_IN.values(), ids=BUILT_IN.keys())
+@pytest.fixture(params=[*BUILT_IN.values()], ids=[*BUILT_IN])
 def evaluator(request: pytest.FixtureRequest) -> Evaluator:
     kind: type[Evaluator] = request.param
     return kind()
@@ -100,8 +93,7 @@ def test_is_a_frozen_dataclass_named_as_registered_with_a_page(evaluator: Evalua
     assert BUILT_IN[evaluator.name] is type(evaluator)
     assert evaluator.version
     assert dataclasses.is_dataclass(evaluator)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        evaluator.anything = 1  # type: ignore[attr-defined]
+    assert type(evaluator).__dataclass_params__.frozen
     page = (PAGES / f"{evaluator.name}.md").read_text()
     assert page.startswith(f"# {evaluator.name}\n")
     for field in dataclasses.fields(evaluator):
@@ -171,28 +163,26 @@ def test_ten_thousand_messages_take_time_in_proportion(evaluator: Evaluator) -> 
     assert time.process_time() - started < 3
 
 
-def forty_steps() -> Conversation:
+def forty_steps(number: int) -> Conversation:
     """Twenty tool calls and twenty replies, each reply of the length that chat agents write."""
-    reply = "I have checked this for you. Your order was placed on Monday, and it is on its way. " * 3
+    reply = f"I have checked this for you, {number}. Your order was placed on Monday, and it is on its way. " * 3
     talk: list[Message] = []
     for i in range(20):
         talk += [
-            Message("user", f"Could you tell me about order {i}, please? I would like to have it by Friday."),
-            Message("assistant", "", (ToolCall(str(i), "get_order", json.dumps({"order_id": i})),)),
+            Message("user", f"Could you tell me about order {i}, please? I would like to have it by Friday, {number}."),
+            Message("assistant", "", (ToolCall(str(i), "get_order", json.dumps({"order_id": i, "n": number})),)),
             Message("tool", json.dumps({"order_id": i, "status": "sent", "items": ["a", "b"] * 10}), (), str(i)),
             Message("assistant", reply + "Is there anything else?"),
         ]
-    steps = tuple(Step(i, i // 2, a_span(step_kind="llm" if i % 2 else "tool")) for i in range(1, 41))
-    return Conversation(tuple(talk), steps=steps)
+    return Conversation(tuple(talk))
 
 
-def test_forty_steps_are_scored_by_the_whole_bundle_within_5_ms_each_three() -> None:
-    conversation = forty_steps()
-
-    def took() -> float:
+def test_forty_steps_are_scored_by_three_evaluators_within_5_ms() -> None:
+    def took(conversation: Conversation) -> float:
         started = time.perf_counter()
-        for each in BUNDLE.evaluators[:3]:
+        for each in BUNDLE.evaluators[:3]:  # completion, resolution and escalation
             each.evaluate(conversation)
         return time.perf_counter() - started
 
-    assert min(took() for _ in range(30)) < 0.005
+    # The best of many different conversations: other work on the machine only ever adds time.
+    assert min(took(forty_steps(number)) for number in range(30)) < 0.005

@@ -78,7 +78,8 @@ def test_the_mark_of_a_failed_result_outweighs_its_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "tool", ["get_order", "getOrder", "GetOrder", "crm__search_orders", "orders.list", "think", "check_in_status", "x/find"]
+    "tool",
+    ["get_order", "getOrder", "GetOrder", "crm__search_orders", "orders.list", "think", "check_in_status", "x/find"],
 )
 def test_look_ups_are_reads(tool: str) -> None:
     assert is_read(tool)

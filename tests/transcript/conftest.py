@@ -128,7 +128,9 @@ def read_capture(name: str) -> Conversations:
         if span.trace_id in named:
             found[named[span.trace_id]].append(span if span.step_kind else emptied(span))
     logs = logs_in(CAPTURES / f"{name}.logs.otlp.gz")
-    return [(mine, [log for log in logs if log.trace_id in {span.trace_id for span in mine}]) for mine in found.values()]
+    return [
+        (mine, [log for log in logs if log.trace_id in {span.trace_id for span in mine}]) for mine in found.values()
+    ]
 
 
 def emptied(span: SpanRecord) -> SpanRecord:

@@ -6,12 +6,13 @@ import json
 import re
 from collections import OrderedDict, defaultdict, deque
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from spanwitness.evaluators import speech
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from spanwitness.model import Message, ToolCall
 
@@ -43,6 +44,7 @@ _FAILED: Final = re.compile(r"\s*\W?(?:error|exception|traceback|failed|failure)
 # A JSON result is parsed only when it holds one of these; a "status" of error or failed starts so too.
 _FAULT_MARKS: Final = ('"error', '"ERROR', '"fail', '"FAIL', '"success"', '"isError"', '"is_error"')
 _FAULT_STATES: Final = frozenset({"error", "failed", "failure"})
+_LONGEST_NAME: Final = 128
 _LONGEST_RESULT: Final = 65_536  # a result whose fault is not said in its first words is parsed up to this length
 
 
@@ -56,8 +58,13 @@ class Action:
     failed: bool = False
 
 
-def agent_actions(messages: Sequence[Message]) -> list[Action]:
+def agent_actions(messages: Iterable[Message]) -> tuple[Action, ...]:
     """The agent's calls in order, paired with their results by id, or by order where the result has no id."""
+    return _agent_actions(tuple(messages))
+
+
+@lru_cache(maxsize=1)  # for the evaluators of a bundle, which read one conversation after the other
+def _agent_actions(messages: tuple[Message, ...]) -> tuple[Action, ...]:
     asked: list[tuple[int, ToolCall]] = []
     results: dict[int, Message] = {}
     waiting: OrderedDict[int, None] = OrderedDict()
@@ -71,11 +78,11 @@ def agent_actions(messages: Sequence[Message]) -> list[Action]:
             asked.append((i, call))
             waiting[number] = None
             by_id[call.id].append(number)
-    return [
+    return tuple(
         _action(i, call, results.get(number))
         for number, (i, call) in enumerate(asked)
         if messages[i].role == "assistant"
-    ]
+    )
 
 
 def _action(index: int, call: ToolCall, result: Message | None) -> Action:
@@ -121,6 +128,11 @@ def _says_fault(value: dict[str, Any]) -> bool:
 
 def words_of(tool: str) -> tuple[str, ...]:
     """The words of a tool's name, lower case, without its namespace: crm__getOrder gives get, order."""
+    return _words_of(tool[:_LONGEST_NAME])
+
+
+@lru_cache(maxsize=1024)  # an agent has tens of tools and calls them all day
+def _words_of(tool: str) -> tuple[str, ...]:
     last = _NAMESPACE.split(tool)[-1] or tool
     return tuple(word.lower() for word in _WORD.findall(last))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from spanwitness.evaluators.calls import Action
-    from spanwitness.evaluators.speech import Clause
+    from spanwitness.evaluators.speech import Clause, Said
     from spanwitness.model import Message, Score
 
 State = Literal["resolved", "recovered", "handed_off", "unresolved", "abandoned"]
@@ -74,7 +74,7 @@ class ConversationResolution(ChatEvaluator):
             mode=mode,
         )
 
-    def _nothing(self, messages: Sequence[Message], said: Sequence[Sequence[Clause]], *, unrecorded: bool) -> Score:
+    def _nothing(self, messages: Sequence[Message], said: Said, *, unrecorded: bool) -> Score:
         """Why there is no end state: nothing on record, nothing understood, or nothing transactional."""
         roles = {message.role for message, clauses in zip(messages, said, strict=True) if clauses}
         if not roles >= {"user", "assistant"}:
@@ -99,7 +99,7 @@ def _result(action: Action) -> Iterator[_Event]:
         yield _Event(action.index, "done", "call_succeeded")
 
 
-def _statements(messages: Sequence[Message], said: Sequence[Sequence[Clause]]) -> Iterator[_Event]:
+def _statements(messages: Sequence[Message], said: Said) -> Iterator[_Event]:
     """What the agent says of outcomes; its reply to a customer's yes counts although it may not name one."""
     asked = agreed = False
     for i, (message, clauses) in enumerate(zip(messages, said, strict=True)):
@@ -142,7 +142,7 @@ def _believed(events: Iterable[_Event]) -> list[_Event]:
     return kept
 
 
-def _end_state(events: Sequence[_Event], messages: Sequence[Message], said: Sequence[Sequence[Clause]]) -> State | None:
+def _end_state(events: Sequence[_Event], messages: Sequence[Message], said: Said) -> State | None:
     last = events[-1].outcome if events else None
     if last == "handed":
         return "handed_off"
@@ -153,7 +153,7 @@ def _end_state(events: Sequence[_Event], messages: Sequence[Message], said: Sequ
     return "unresolved" if last == "failed" else None
 
 
-def _left_standing(messages: Sequence[Message], said: Sequence[Sequence[Clause]], *, failed: bool) -> bool:
+def _left_standing(messages: Sequence[Message], said: Said, *, failed: bool) -> bool:
     """The agent's last message asks the customer: for a go-ahead, or, after a failure, for anything."""
     if not messages or messages[-1].role != "assistant" or not any(message.role == "user" for message in messages):
         return False

@@ -27,8 +27,11 @@ class _Table:
     words: frozenset[str]
     pattern: re.Pattern[str]
 
+    def search(self, clause: Clause) -> re.Match[str] | None:
+        return None if self.words.isdisjoint(clause.words) else self.pattern.search(clause.text)
+
     def meets(self, clause: Clause) -> bool:
-        return not self.words.isdisjoint(clause.words) and self.pattern.search(clause.text) is not None
+        return self.search(clause) is not None
 
 
 def _table(words: str, pattern: str) -> _Table:
@@ -131,14 +134,15 @@ _ANNOUNCED: Final = _table(
     r"\b(?:being|been|now|get|getting|i have|we have|i've|we've) (?:now |just |already )?"
     rf"(?:{_MOVED})\b.{{0,60}}\b(?:{_PERSON})\b"
     rf"|(?:^|\b(?:am|are|now|i'm|we're|be) )(?:{_MOVING})\b.{{0,60}}\b(?:{_PERSON})\b"
-    rf"|\b(?:i'll|i will|let me|we'll|we will|going to)(?: \w+){{0,2}} (?:{_MOVE})\b.{{0,60}}\b(?:{_PERSON})\b"
+    rf"|\b(?:i'll|i will|i must|i need to|let me|we'll|we will|going to)(?: \w+){{0,2}} (?:{_MOVE})\b.{{0,60}}\b(?:{_PERSON})\b"
     r"|\byou are (?:now )?being transferred\b|\btransferring you\b"
     r"|\b(?:human|live) (?:agent|representative|operator|specialist) will (?:be|take|assist|join|help|contact|call)\b",
 )
-# Offered, advised or made to depend on the customer: not announced.
-_OFFERED: Final = word_set(
-    "if would could can should may might recommend suggest whether unless case need want wish say prefer"
-)
+# Offered, advised or made to depend on the customer: not announced. The first kind in the words just before, since
+# "who may be able to help" behind the announcement takes nothing back; the second anywhere.
+_OFFERED: Final = word_set("would could can should may might recommend suggest need want wish say prefer not never")
+_DEPENDS: Final = word_set("if unless whether case")
+_JUST_BEFORE: Final = 2  # words
 _MENTIONED: Final = _table(
     f"{_MOVED} {_MOVING} {_MOVE} speak talk",
     rf"\b(?:{_MOVE}|{_MOVING}|{_MOVED}|speak|talk)\b.{{0,60}}\b(?:{_PERSON})\b|\btransfer you\b",
@@ -165,12 +169,12 @@ _REFUSED: Final = _table(
 
 
 def says_failure(clause: Clause) -> bool:
-    """The agent says that something could not be done, as in "I was unable to book it"."""
+    """The agent says that something could not be done, as in "I was unable to renew it"."""
     return _FAILURE.meets(clause)
 
 
 def says_success(clause: Clause) -> bool:
-    """The agent says that something has been done, as in "your table has been reserved"."""
+    """The agent says that something has been done, as in "your licence has been renewed"."""
     if clause.asked or not _SUCCESS.meets(clause) or not _NEGATED.isdisjoint(clause.words):
         return False
     return _NOT_YET.search(clause.text) is None
@@ -207,9 +211,11 @@ def says_still_wrong(clause: Clause) -> bool:
 
 def announces_handoff(clause: Clause) -> bool:
     """The agent says that it is handing over to a person, now; an offer to do so is not meant."""
-    if clause.asked or not _ANNOUNCED.meets(clause):
+    found = None if clause.asked else _ANNOUNCED.search(clause)
+    if found is None or not _DEPENDS.isdisjoint(clause.words):
         return False
-    return _OFFERED.isdisjoint(clause.words) and _NEGATED.isdisjoint(clause.words)
+    before = clause.text[: found.start()].split()[-_JUST_BEFORE:]
+    return _OFFERED.isdisjoint(before) and "not" not in found[0].split()
 
 
 def offers_handoff(clause: Clause) -> bool:

@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from spanwitness.evaluators.calls import Action
-    from spanwitness.evaluators.speech import Clause
+    from spanwitness.evaluators.speech import Clause, Said
     from spanwitness.model import Conversation, Message, Score, Step
-
-    _Said = Sequence[Sequence[Clause]]
 
 _MEANING: Final = {
     "announced_not_executed": "The agent announced a handoff and, though it works with tools, made none.",
@@ -79,7 +77,7 @@ class CustomerAgentHumanEscalation(ChatEvaluator):
             details=details,
         )
 
-    def _facets(self, talk: Conversation, said: _Said) -> dict[str, list[Evidence]]:
+    def _facets(self, talk: Conversation, said: Said) -> dict[str, list[Evidence]]:
         """Each facet with what it rests on; an empty list says that it was not met."""
         actions = agent_actions(talk.messages)
         tried = [action for action in actions if action.call.name in self.handoff_tools or is_handoff(action.call.name)]
@@ -123,14 +121,14 @@ def _details(facets: dict[str, list[Evidence]]) -> dict[str, Any]:
 
 
 def _agent_says(
-    messages: Sequence[Message], said: _Said, says: Callable[[Clause], bool], rule: str
+    messages: Sequence[Message], said: Said, says: Callable[[Clause], bool], rule: str
 ) -> Iterator[Evidence]:
     for i, message in enumerate(messages):
         if message.role == "assistant" and any(map(says, said[i])):
             yield Evidence(rule, i)
 
 
-def _asked(messages: Sequence[Message], said: _Said) -> Iterator[Evidence]:
+def _asked(messages: Sequence[Message], said: Said) -> Iterator[Evidence]:
     """The customer asks for a person, or says yes when the agent asks whether to hand over."""
     offered = False
     for i, message in enumerate(messages):
@@ -151,7 +149,7 @@ def _answered(messages: Sequence[Message], calls_for_person: Sequence[Evidence])
 
 
 def _blocked(
-    messages: Sequence[Message], said: _Said, tried: Sequence[Action], asked: Sequence[Evidence]
+    messages: Sequence[Message], said: Said, tried: Sequence[Action], asked: Sequence[Evidence]
 ) -> Iterator[Evidence]:
     """Called only where no handoff was made, so every call that was tried has failed."""
     yield from (Evidence("handoff_failed", action.index) for action in tried)

@@ -71,15 +71,17 @@ def false_claims(
     """The agent says that it changed something and no change went through; asked only where its calls are on record."""
     if not actions or not all(action.failed for action in changes):
         return
+    said = speech.heard(messages)
     for i, message in enumerate(messages):
-        if message.role == "assistant" and any(map(cues.claims_change, speech.clauses(message.content))):
+        if message.role == "assistant" and any(map(cues.claims_change, said[i])):
             yield Evidence("claimed_without_change", i)
 
 
 def customer_repeats(messages: Sequence[Message]) -> Iterator[Evidence]:
     """The customer says nearly the same as in the turn before, twice or more."""
-    turns = [(i, speech.clauses(message.content)) for i, message in enumerate(messages) if from_customer(message)]
-    words = [(i, {word for clause in said for word in clause.words}) for i, said in turns]
+    said = speech.heard(messages)
+    turns = [i for i, message in enumerate(messages) if from_customer(message)]
+    words = [(i, {word for clause in said[i] for word in clause.words}) for i in turns]
     again = [i for (_, a), (i, b) in pairwise(words) if _alike(a, b)]
     if len(again) >= _FEWEST_REPEATS:
         yield from (Evidence("customer_repeated", i) for i in again)
@@ -88,7 +90,7 @@ def customer_repeats(messages: Sequence[Message]) -> Iterator[Evidence]:
 def still_wrong(messages: Sequence[Message]) -> Iterator[Evidence]:
     """The customer's last turn says that the trouble persists."""
     last = max(i for i, message in enumerate(messages) if from_customer(message))
-    if any(map(cues.says_still_wrong, speech.clauses(messages[last].content))):
+    if any(map(cues.says_still_wrong, speech.heard(messages)[last])):
         yield Evidence("still_wrong_at_end", last)
 
 

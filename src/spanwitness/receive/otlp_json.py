@@ -45,6 +45,8 @@ _IDS: Final = frozenset({"trace_id", "span_id", "parent_span_id"})
 _NO_ID: Final = b"\x00"
 # Messages inside messages; readers of protobuf refuse more.
 _DEPTH: Final = 100
+# Of a path as deep as that, the beginning tells enough.
+_PATH_CHARS: Final = 200
 _WHOLE: Final = re.compile(r"-?[0-9]{1,20}")
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _SPECIAL: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
@@ -87,7 +89,7 @@ def to_protobuf(body: bytes, signal: Signal) -> bytes:
     try:
         fields = _message(request.DESCRIPTOR, value, _DEPTH)
     except _WrongError as error:
-        raise Rejected(f"OTLP/JSON: {error.path} must be {error.wanted}") from None
+        raise Rejected(f"OTLP/JSON: {error.path[:_PATH_CHARS]} must be {error.wanted}") from None
     return request(**fields).SerializeToString()
 
 

@@ -28,7 +28,8 @@ class BatchLimits:
         max_bytes: a batch is closed at this size (16 MB is about 5,000 spans of a chat with content).
         max_items: or at this many requests.
         max_wait_s: or this long after its first request, in seconds.
-        early_bytes: a batch of this size does not wait for more when the engine is free.
+        early_bytes: a batch of this size does not wait that long when the engine is free, but only
+        early_wait_s: seconds, in which other senders that were answered together send again.
         pending_bytes: requests beyond this are refused as Busy.
     """
 
@@ -36,6 +37,7 @@ class BatchLimits:
     max_items: int = 2_000
     max_wait_s: float = 0.2
     early_bytes: int = 65_536
+    early_wait_s: float = 0.005
     pending_bytes: int = 128_000_000
 
 
@@ -148,6 +150,8 @@ class Batcher(Generic[Prepared]):
                 await self._filled.wait()
         except TimeoutError:
             return
+        if self._limits.early_wait_s and not self._stopping:
+            await asyncio.sleep(self._limits.early_wait_s)
 
     def _take(self) -> list[Pending]:
         size, count = 0, 0

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import clickhouse_connect
@@ -56,12 +60,12 @@ class EmbeddedEngine(Engine):
         return clickhouse_connect.get_client(interface="chdb", path=self._path, settings=settings)
 
     def insert(self, table: str, rows: pa.Table, settings: dict[str, str]) -> None:
-        # The driver's insert writes a temporary file first; the engine reads an Arrow table in place at two thirds of
-        # the cost and without holding the interpreter's lock. `Python(rows)` names this function's own variable.
+        # The driver's insert goes through a temporary file on disk. The engine reads Arrow from memory at less cost, and
+        # at much less than `INSERT ... SELECT FROM Python(...)`, which plans a cast of every column for each statement.
         columns = ", ".join(f"`{name}`" for name in rows.column_names)
         clause = ", ".join(f"{key} = '{value}'" for key, value in settings.items())
-        with self._lock:
-            self._raw.query(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM Python(rows) SETTINGS {clause}")
+        with _in_memory(rows) as path, self._lock:
+            self._raw.query(f"INSERT INTO {table} ({columns}) FROM INFILE '{path}' SETTINGS {clause} FORMAT ArrowStream")
 
     def close(self) -> None:
         self._raw.close()
@@ -98,6 +102,28 @@ class ServerEngine(Engine):
     def close(self) -> None:
         self.reader.close()
         self.client.close()
+
+
+@contextmanager
+def _in_memory(rows: pa.Table) -> Iterator[str]:
+    """A path under which the engine finds `rows` as an Arrow stream. Nothing is left behind, whatever kills us."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("spanwitness")
+        try:
+            path = f"/proc/self/fd/{descriptor}"
+            _write_stream(path, rows)
+            yield path
+        finally:
+            os.close(descriptor)
+        return
+    with tempfile.NamedTemporaryFile(suffix=".arrow") as file:
+        _write_stream(file.name, rows)
+        yield file.name
+
+
+def _write_stream(path: str, rows: pa.Table) -> None:
+    with pa.OSFile(path, "wb") as sink, pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
 
 
 def open_engine(location: Location) -> Engine:

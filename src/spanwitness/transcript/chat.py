@@ -7,13 +7,17 @@ AI SDK; Bedrock and Gemini contents.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final, TypeAlias
 
 from spanwitness.model import Message, Role
 from spanwitness.transcript.reprs import printed
 from spanwitness.transcript.units import call_unit, result_unit, role_of, units_of, with_calls
 from spanwitness.transcript.values import entries, fields, first, string
 
-Raw = Mapping[str, object]
+Raw: TypeAlias = Mapping[str, object]
+
+_ITEMS: Final = frozenset({"function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output"})
+"""Responses API items that stand in the list of messages, without a role."""
 
 
 def messages_of(value: object, role: Role | None = None) -> list[Message]:
@@ -24,8 +28,8 @@ def messages_of(value: object, role: Role | None = None) -> list[Message]:
 def message_of(raw: Raw, role: Role | None = None) -> list[Message]:
     """The units of one message; an assistant that says nothing gives one empty unit, an unknown role gives none."""
     raw = _unwrapped(raw)
-    if raw.get("type") in {"function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output"}:
-        return units_of("assistant", raw)  # Responses API items stand in the list of messages, without a role
+    if string(raw.get("type")) in _ITEMS:
+        return units_of("assistant", raw)
     speaker = role_of(raw.get("role")) or role_of(raw.get("type")) or role
     if speaker is None:
         return []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from spanwitness.transcript.chat import message_of
 from spanwitness.transcript.forms import Said
-from spanwitness.transcript.values import fields, parse
+from spanwitness.transcript.values import fields, parse, text_of
 
 if TYPE_CHECKING:
     from spanwitness.model import LogRecord, Message, Role, SpanRecord
@@ -55,7 +55,7 @@ def _blocks(text: str) -> object:
 
 def _choice(body: Mapping[str, object]) -> list[Message]:
     """The message of the first choice; the others are alternatives that nobody heard."""
-    if body.get("index") not in {None, 0, "0"}:
+    if text_of(body.get("index")) not in {"", "0"}:
         return []
     message = body.get("message")
     if isinstance(message, dict):

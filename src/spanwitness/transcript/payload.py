@@ -57,7 +57,7 @@ def _response(text: str) -> list[Message]:
         return [said("assistant", value)] if value else []
     if value is None:  # traceAI puts the bare reply here; cut JSON is no reply
         bare = text.strip()
-        return [said("assistant", bare)] if bare and bare[0] not in "[{" else []
+        return [said("assistant", bare)] if bare and bare[0] not in "[{" and bare != "null" else []
     return [unit for entry in entries(value) for unit in _answer(entry)]
 
 
