@@ -24,8 +24,15 @@ if TYPE_CHECKING:
 
 CAPTURES = Path(__file__).parent.parent / "captures"
 KINDS = {"LLM": "llm", "TOOL": "tool", "RETRIEVER": "retrieval"}
-OPERATIONS = {"chat": "llm", "execute_tool": "tool"}
-CONVERSATION = ("session.id", "langfuse.session.id", "gen_ai.conversation.id")
+OPERATIONS = {
+    "chat": "llm",
+    "generate_content": "llm",
+    "execute_tool": "tool",
+    "ai.generateText.doGenerate": "llm",
+    "ai.toolCall": "tool",
+}
+OPERATION = ("gen_ai.operation.name", "llm.request.type", "ai.operationId")
+CONVERSATION = ("session.id", "langfuse.session.id", "gen_ai.conversation.id", "ai.telemetry.metadata.sessionId")
 STATUS = ("Unset", "Ok", "Error")
 
 
@@ -62,7 +69,8 @@ def step_kind(scope: str, name: str, attributes: dict[str, str]) -> str:
     if scope == "livekit-agents":  # there the mapped kinds lie
         return {"llm_request": "llm", "function_tool": "tool"}.get(name, "")
     kind = attributes.get("openinference.span.kind") or attributes.get("gen_ai.span.kind", "")
-    return KINDS.get(kind) or OPERATIONS.get(attributes.get("gen_ai.operation.name", ""), "")
+    operation = next((attributes[key] for key in OPERATION if key in attributes), "")
+    return KINDS.get(kind) or OPERATIONS.get(operation, "")
 
 
 def span_record(scope: str, span: Any) -> SpanRecord:

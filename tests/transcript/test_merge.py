@@ -195,5 +195,5 @@ def test_the_cost_grows_with_the_content_alone(form: str) -> None:
         return time.perf_counter() - began
 
     whole = form != "increments"
-    small, large = (100, 200) if whole else (4000, 16000)  # a history of twice the turns is four times the content
+    small, large = (60, 120) if whole else (1000, 4000)  # a history of twice the turns is four times the content
     assert min(seconds(large, whole=whole) for _ in range(3)) < 10 * min(seconds(small, whole=whole) for _ in range(3))

@@ -9,12 +9,12 @@ from spanwitness.model import Event, LogRecord, Message, SpanRecord, ToolCall
 from spanwitness.transcript import parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     Span = Callable[..., SpanRecord]
 
 
-def message(role: str, *part: dict[str, object]) -> dict[str, object]:
+def message(role: str, *part: Mapping[str, object]) -> dict[str, object]:
     return {"role": role, "parts": list(part)}
 
 
@@ -75,7 +75,8 @@ def test_an_assistant_whose_message_was_not_kept_stands_as_an_empty_unit(span: S
 
 
 def test_a_call_printed_as_a_python_object_is_a_call(span: Span) -> None:
-    text = "ResponseFunctionToolCall(arguments='{\"a\": \"name=\\'x\\'\"}', call_id='c1', name='f', id='fc_1', status=None)"
+    arguments = repr('{"a": "name=\'x\'"}')
+    text = f"ResponseFunctionToolCall(arguments={arguments}, call_id='c1', name='f', id='fc_1', status=None)"
     (unit,) = read(span, message("assistant", {"type": "text", "content": text}))
     assert unit.tool_calls == (ToolCall("c1", "f", '{"a": "name=\'x\'"}'),)
 

@@ -134,7 +134,8 @@ _ANNOUNCED: Final = _table(
     r"\b(?:being|been|now|get|getting|i have|we have|i've|we've) (?:now |just |already )?"
     rf"(?:{_MOVED})\b.{{0,60}}\b(?:{_PERSON})\b"
     rf"|(?:^|\b(?:am|are|now|i'm|we're|be) )(?:{_MOVING})\b.{{0,60}}\b(?:{_PERSON})\b"
-    rf"|\b(?:i'll|i will|i must|i need to|let me|we'll|we will|going to)(?: \w+){{0,2}} (?:{_MOVE})\b.{{0,60}}\b(?:{_PERSON})\b"
+    r"|\b(?:i'll|i will|i must|i need to|let me|we'll|we will|going to)(?: \w+){0,2} "
+    rf"(?:{_MOVE})\b.{{0,60}}\b(?:{_PERSON})\b"
     r"|\byou are (?:now )?being transferred\b|\btransferring you\b"
     r"|\b(?:human|live) (?:agent|representative|operator|specialist) will (?:be|take|assist|join|help|contact|call)\b",
 )

@@ -53,6 +53,8 @@ _REASONS: Final = {
     "moved": "its spans turned out to belong to another conversation",
 }
 
+_CHANGED: Final = "!! Another model answered the agent's call before this one, and it is no other kind of call."
+
 
 def rows(ask: Ask, conversation_id: str, *, tenant: str | None = None) -> list[Row]:
     """The conversation as one row: its newest revision, and under it what belongs to it.
@@ -121,6 +123,8 @@ def _parts(row: Row) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(plain(f"conversation {row['ConversationId']}"), "bold"), _header(row)]
     if row["Trajectory"]:
         parts += ["", _trajectory(row["Trajectory"])]
+    if any(step["ChangedFrom"] for step in row["Trajectory"]):
+        parts += ["", line(_CHANGED)]
     if row["Scores"]:
         parts += ["", scores.listing(row["Scores"], of_one=True)]
     return parts
@@ -173,9 +177,7 @@ def _length(row: Row) -> str:
 
 def _revision(row: Row) -> str:
     outcome = f", {row['Outcome']}" if row["Outcome"] else ""
-    return (
-        f"{row['Revision']}: closed {_moment(row['ClosedAt'])}, {row['CloseReason']}, {row['Steps']:,} steps{outcome}"
-    )
+    return f"{row['Revision']}: closed {_moment(row['ClosedAt'])}, {row['CloseReason']}, {count(row['Steps'], 'step')}{outcome}"
 
 
 def _trajectory(steps: Sequence[Row]) -> Table:
@@ -184,7 +186,7 @@ def _trajectory(steps: Sequence[Row]) -> Table:
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("kind\n", no_wrap=True)
     table.add_column("agent\n")
-    table.add_column("tool, or model asked for\n-> model that answered", no_wrap=True)
+    table.add_column("tool, or model asked for\n-> model that answered")
     table.add_column("status\n", no_wrap=True)
     table.add_column("ms\n", justify="right", no_wrap=True)
     table.add_column("tokens\nin / out", justify="right", no_wrap=True)
@@ -210,7 +212,7 @@ def _called(step: Row) -> Group:
     elif served:
         parts += [Whole(served)] if asked == served else [Whole(asked or "(nothing)"), Whole(f"-> {served}")]
     if step["ChangedFrom"]:
-        parts.append(Whole(f"!! CHANGED, before: {step['ChangedFrom']}", "bold"))
+        parts.append(Whole(f"!! before: {step['ChangedFrom']}", "bold"))
     return Group(*parts)
 
 

@@ -21,7 +21,7 @@ _LEAST_PROSE: Final = 20
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _BLOCKS_ASCII: Final = "12345678"
 _SHELL: Final = "spanwitness"
-_LAST_PERCENT: Final = 0.99
+_ROUNDING: Final = 1e-9  # 0.29 * 100 is 28.999999999999996
 
 
 def plain(value: str) -> str:
@@ -62,7 +62,8 @@ def verified(share: float) -> str:
         return "verified"
     if share <= 0:
         return "not told by the instrumentation"
-    return f"{int(share * 100)} % verified" if share >= 1 - _LAST_PERCENT else "under 1 % verified"
+    percent = min(int(share * 100 + _ROUNDING), 99)
+    return f"{percent} % verified" if percent else "under 1 % verified"
 
 
 def place(row: Mapping[str, Any]) -> str:
@@ -76,8 +77,8 @@ def place(row: Mapping[str, Any]) -> str:
 
 
 def columns() -> Table:
-    """An open table, its columns still to be added."""
-    return Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), show_edge=False, pad_edge=False, header_style="bold")
+    """An open table, its columns still to be added. Where it is too wide, the widest that may wrap gives way first."""
+    return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False, header_style="bold")
 
 
 def labelled(entries: Iterable[tuple[str, RenderableType]], *, indent: int = 2) -> Table:

@@ -43,6 +43,8 @@ LEFT JOIN (
 ORDER BY {SLOT}, FirstSeen, ModelVersion
 """
 
+_LEAST_VERSION: Final = 30
+_WORDS: Final = len("not told by the")
 _LEGEND = (
     f"Share over time: {BUCKETS} equal parts of the time from the slot's first call to its last. A block's height is"
     " the version's share of the calls; a dot: none of them; a blank: there was no call."
@@ -96,16 +98,13 @@ def _slot(row: Row) -> tuple[str, ...]:
 
 def _slot_table(versions: Sequence[Row], width: int) -> list[RenderableType]:
     table = columns()
-    table.add_column("model version\nshare over time", no_wrap=True, min_width=width)
+    table.add_column("model version\nshare over time", min_width=min(width, _LEAST_VERSION))
     table.add_column("first seen (UTC)\nlast seen", no_wrap=True)
     table.add_column("conversations\ncalls", no_wrap=True, justify="right")
-    table.add_column("served model\n", min_width=_WORDS)
+    table.add_column("served model\n", max_width=_WORDS)
     for row in versions:
         _add(table, row)
     return [Text(plain(place(versions[0])), "bold"), table, ""]
-
-
-_WORDS: Final = len("instrumentation")
 
 
 def _add(table: Table, row: Row) -> None:

@@ -75,7 +75,7 @@ def _run(span: SpanRecord, *, nested: bool) -> Run:
         span.span_id,
         span.started_ns,
         nested,
-        name or result.name or span.name,
+        name or result.name or span.name.removeprefix("execute_tool "),
         first_text(span.attributes, _IDS) or result.call_id,
         arguments_of(arguments),
         result.content or span.status_message.partition("\n")[0],  # a tool that raised has no result, but a reason

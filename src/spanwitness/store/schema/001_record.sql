@@ -4,60 +4,60 @@ CREATE TABLE IF NOT EXISTS otel_traces
 (
     -- As the OpenTelemetry Collector's ClickHouse exporter has it, so that Grafana and HyperDX work as they are.
     Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    TraceId String CODEC(ZSTD(1)),
-    SpanId String CODEC(ZSTD(1)),
-    ParentSpanId String CODEC(ZSTD(1)),
-    TraceState String CODEC(ZSTD(1)),
-    SpanName LowCardinality(String) CODEC(ZSTD(1)),
-    SpanKind LowCardinality(String) CODEC(ZSTD(1)),
-    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
-    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    ScopeName String CODEC(ZSTD(1)),
-    ScopeVersion String CODEC(ZSTD(1)),
-    SpanAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    TraceId String,
+    SpanId String,
+    ParentSpanId String,
+    TraceState String,
+    SpanName LowCardinality(String),
+    SpanKind LowCardinality(String),
+    ServiceName LowCardinality(String),
+    ResourceAttributes Map(LowCardinality(String), String),
+    ScopeName String,
+    ScopeVersion String,
+    SpanAttributes Map(LowCardinality(String), String),
     Duration UInt64 CODEC(T64, ZSTD(1)),
-    StatusCode LowCardinality(String) CODEC(ZSTD(1)),
-    StatusMessage String CODEC(ZSTD(1)),
+    StatusCode LowCardinality(String),
+    StatusMessage String,
     Events Nested (
         Timestamp DateTime64(9),
         Name LowCardinality(String),
         Attributes Map(LowCardinality(String), String)
-    ) CODEC(ZSTD(1)),
+    ),
     Links Nested (
         TraceId String,
         SpanId String,
         TraceState String,
         Attributes Map(LowCardinality(String), String)
-    ) CODEC(ZSTD(1)),
+    ),
     -- The tags.
-    TenantId LowCardinality(String) CODEC(ZSTD(1)),
-    ConversationId String CODEC(ZSTD(1)),
-    ConversationIdSource LowCardinality(String) CODEC(ZSTD(1)),
-    TrajectoryStep UInt32 CODEC(ZSTD(1)),
-    StepKind LowCardinality(String) CODEC(ZSTD(1)),
-    StepFailed Bool CODEC(ZSTD(1)),
-    Actor LowCardinality(String) CODEC(ZSTD(1)),
-    AgentName LowCardinality(String) CODEC(ZSTD(1)),
-    AgentVersion LowCardinality(String) CODEC(ZSTD(1)),
-    Provider LowCardinality(String) CODEC(ZSTD(1)),
-    RequestedModel LowCardinality(String) CODEC(ZSTD(1)),
-    ServedModel LowCardinality(String) CODEC(ZSTD(1)),
-    ServedModelSource LowCardinality(String) CODEC(ZSTD(1)),
-    SystemFingerprint LowCardinality(String) CODEC(ZSTD(1)),
-    ModelVersion LowCardinality(String) CODEC(ZSTD(1)),
-    PromptVersion LowCardinality(String) CODEC(ZSTD(1)),
-    ToolName LowCardinality(String) CODEC(ZSTD(1)),
-    Channel LowCardinality(String) CODEC(ZSTD(1)),
-    Intent LowCardinality(String) CODEC(ZSTD(1)),
-    Language LowCardinality(String) CODEC(ZSTD(1)),
-    InputTokens UInt32 CODEC(ZSTD(1)),
-    OutputTokens UInt32 CODEC(ZSTD(1)),
-    FinishReason LowCardinality(String) CODEC(ZSTD(1)),
-    Dialect LowCardinality(String) CODEC(ZSTD(1)),
+    TenantId LowCardinality(String),
+    ConversationId String,
+    ConversationIdSource LowCardinality(String),
+    TrajectoryStep UInt32,
+    StepKind LowCardinality(String),
+    StepFailed Bool,
+    Actor LowCardinality(String),
+    AgentName LowCardinality(String),
+    AgentVersion LowCardinality(String),
+    Provider LowCardinality(String),
+    RequestedModel LowCardinality(String),
+    ServedModel LowCardinality(String),
+    ServedModelSource LowCardinality(String),
+    SystemFingerprint LowCardinality(String),
+    ModelVersion LowCardinality(String),
+    PromptVersion LowCardinality(String),
+    ToolName LowCardinality(String),
+    Channel LowCardinality(String),
+    Intent LowCardinality(String),
+    Language LowCardinality(String),
+    InputTokens UInt32,
+    OutputTokens UInt32,
+    FinishReason LowCardinality(String),
+    Dialect LowCardinality(String),
     IngestedAt DateTime64(3) CODEC(Delta(8), ZSTD(1)),
     -- 0 as it came; the conversation's revision once settled. The greater one stays: a sender's retry after the close
     -- changes nothing.
-    Version UInt32 DEFAULT 0 CODEC(ZSTD(1)),
+    Version UInt32 DEFAULT 0,
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_conversation_id ConversationId TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX idx_attribute_key mapKeys(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
@@ -66,25 +66,27 @@ CREATE TABLE IF NOT EXISTS otel_traces
 ENGINE = ReplacingMergeTree(Version)
 PARTITION BY toDate(Timestamp)
 ORDER BY (TenantId, toStartOfHour(Timestamp), TraceId, SpanId)
+-- Written fast (LZ4), kept small: ZSTD on the way in would cost a third of the engine's time for each span.
+TTL toDateTime(Timestamp) + INTERVAL 1 DAY RECOMPRESS CODEC(ZSTD(1))
 SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
 -- Where a trace lies in time, as the readers of otel_traces expect; and what the review lane must know of it.
 -- A trace is open while Batches, what arrived, is more than Settled, what a review has seen.
 CREATE TABLE IF NOT EXISTS otel_traces_trace_id_ts
 (
-    TenantId LowCardinality(String) CODEC(ZSTD(1)),
-    TraceId String CODEC(ZSTD(1)),
+    TenantId LowCardinality(String),
+    TraceId String,
     Start SimpleAggregateFunction(min, DateTime) CODEC(Delta(4), ZSTD(1)),
     End SimpleAggregateFunction(max, DateTime) CODEC(Delta(4), ZSTD(1)),
-    FirstIngestedAt SimpleAggregateFunction(min, DateTime64(3)) CODEC(ZSTD(1)),
-    LastIngestedAt SimpleAggregateFunction(max, DateTime64(3)) CODEC(ZSTD(1)),
-    Candidate SimpleAggregateFunction(min, String) CODEC(ZSTD(1)),
-    Ended SimpleAggregateFunction(max, UInt8) CODEC(ZSTD(1)),
-    Channel SimpleAggregateFunction(max, String) CODEC(ZSTD(1)),
-    Spans SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-    Batches SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-    Settled SimpleAggregateFunction(max, UInt64) CODEC(ZSTD(1)),
-    SettledAt SimpleAggregateFunction(max, DateTime64(3)) CODEC(ZSTD(1)),
+    FirstIngestedAt SimpleAggregateFunction(min, DateTime64(3)),
+    LastIngestedAt SimpleAggregateFunction(max, DateTime64(3)),
+    Candidate SimpleAggregateFunction(min, String),
+    Ended SimpleAggregateFunction(max, UInt8),
+    Channel SimpleAggregateFunction(max, String),
+    Spans SimpleAggregateFunction(sum, UInt64),
+    Batches SimpleAggregateFunction(sum, UInt64),
+    Settled SimpleAggregateFunction(max, UInt64),
+    SettledAt SimpleAggregateFunction(max, DateTime64(3)),
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = AggregatingMergeTree
@@ -95,24 +97,24 @@ CREATE TABLE IF NOT EXISTS otel_logs
 (
     -- As the exporter has it.
     Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    TraceId String CODEC(ZSTD(1)),
-    SpanId String CODEC(ZSTD(1)),
+    TraceId String,
+    SpanId String,
     TraceFlags UInt8,
-    SeverityText LowCardinality(String) CODEC(ZSTD(1)),
+    SeverityText LowCardinality(String),
     SeverityNumber UInt8,
-    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
-    Body String CODEC(ZSTD(1)),
-    ResourceSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
-    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    ScopeSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
-    ScopeName String CODEC(ZSTD(1)),
-    ScopeVersion LowCardinality(String) CODEC(ZSTD(1)),
-    ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    LogAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    EventName String CODEC(ZSTD(1)),
+    ServiceName LowCardinality(String),
+    Body String,
+    ResourceSchemaUrl LowCardinality(String),
+    ResourceAttributes Map(LowCardinality(String), String),
+    ScopeSchemaUrl LowCardinality(String),
+    ScopeName String,
+    ScopeVersion LowCardinality(String),
+    ScopeAttributes Map(LowCardinality(String), String),
+    LogAttributes Map(LowCardinality(String), String),
+    EventName String,
     -- The tags.
-    TenantId LowCardinality(String) CODEC(ZSTD(1)),
-    ConversationId String CODEC(ZSTD(1)),
+    TenantId LowCardinality(String),
+    ConversationId String,
     IngestedAt DateTime64(3) CODEC(Delta(8), ZSTD(1)),
     -- A log record has no id: its content is what makes it the same one when it is sent twice.
     RecordHash UInt64 MATERIALIZED cityHash64(Timestamp, TraceId, SpanId, EventName, Body, LogAttributes, ResourceAttributes),
@@ -121,6 +123,7 @@ CREATE TABLE IF NOT EXISTS otel_logs
 ENGINE = ReplacingMergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (TenantId, toStartOfHour(Timestamp), TraceId, SpanId, Timestamp, RecordHash)
+TTL toDateTime(Timestamp) + INTERVAL 1 DAY RECOMPRESS CODEC(ZSTD(1))
 SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
 CREATE TABLE IF NOT EXISTS conversations
