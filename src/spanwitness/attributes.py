@@ -36,4 +36,4 @@ LANGUAGE: Final = "spanwitness.language"
 """Language of the conversation, BCP 47."""
 
 ACTOR: Final = "spanwitness.actor"
-"""Who acted in a step: ai or human."""
+"""Who acted in a step: ai, human (a person on the agent's side) or customer (their own speech)."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from spanwitness import __version__
@@ -21,6 +21,7 @@ from spanwitness.access import Access, own, reach
 from spanwitness.app import review_rules, serve
 from spanwitness.config import Config, duration, load
 from spanwitness.errors import ConfigError, SpanWitnessError
+from spanwitness.report import conversation, scores, swaps, versions
 from spanwitness.store import parse_location
 
 app = typer.Typer(
@@ -218,7 +219,7 @@ def _cell(value: Any) -> str:
 
 @app.command("close")
 def close_command(
-    conversation: Annotated[str, typer.Argument(metavar="ID", help="The conversation's id.")],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The conversation's id.")],
     config: ConfigOption = None,
     store: StoreOption = None,
     tenant: TenantOption = None,
@@ -230,11 +231,11 @@ def close_command(
         spanwitness close conv-7d1f0a52-0001
     """
     with told(), reach(configured(config, store)) as access:
-        done = access.close(conversation, tenant)
+        done = access.close(identity, tenant)
         if not any(done.values()):
-            raise SpanWitnessError(f"no open conversation {conversation!r}; see: spanwitness conversation {conversation}")
+            raise SpanWitnessError(f"no open conversation {identity!r}; see: spanwitness conversation {identity}")
     how = "revised" if done["revised"] else "closed" if done["closed"] else "unchanged: nothing new had arrived"
-    typer.echo(f"{conversation}: {how}")
+    typer.echo(f"{identity}: {how}")
 
 
 @app.command("check-config")
@@ -270,18 +271,125 @@ def check_config_command(
 
 
 def shown(
-    config: Path | None,
-    store: str | None,
-    json: bool,
+    settings: Config,
+    as_json: bool,
     rows: Callable[[Access], list[dict[str, Any]]],
-    render: Callable[[Access, list[dict[str, Any]]], Any],
+    show: Callable[[Access], RenderableType],
 ) -> None:
     """Prints a report: its rows as JSON, or what they look like."""
-    with told(), reach(configured(config, store)) as access:
-        found = rows(access)
-        if json:
-            for row in found:
-                sys.stdout.buffer.write(orjson.dumps(row, default=str) + b"\n")
-            sys.stdout.flush()
-        else:
-            console().print(render(access, found))
+    with told(), reach(settings) as access:
+        if not as_json:
+            console().print(show(access))
+            return
+        for row in rows(access):
+            sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
+        sys.stdout.flush()
+
+
+@app.command("versions")
+def versions_command(
+    config: ConfigOption = None, store: StoreOption = None, tenant: TenantOption = None, as_json: JsonOption = False
+) -> None:
+    """Which models really answered: per agent, since when, how often, how much of it was verified.
+
+    Example:
+
+        spanwitness versions --tenant northwind-mutual
+    """
+    shown(
+        _settings(config, store),
+        as_json,
+        lambda access: versions.rows(access.ask, tenant=tenant),
+        lambda access: versions.show(access.ask, tenant=tenant),
+    )
+
+
+@app.command("swaps")
+def swaps_command(
+    config: ConfigOption = None, store: StoreOption = None, tenant: TenantOption = None, as_json: JsonOption = False
+) -> None:
+    """When the model behind an agent changed: from, to, since when, the first trace and conversation.
+
+    Examples:
+
+        spanwitness swaps
+
+        spanwitness swaps --json | jq 'select(.Class == "version")'
+    """
+    shown(
+        _settings(config, store),
+        as_json,
+        lambda access: swaps.rows(access.ask, tenant=tenant),
+        lambda access: swaps.show(access.ask, tenant=tenant),
+    )
+
+
+@app.command("scores")
+def scores_command(  # noqa: PLR0913 - one parameter an option
+    config: ConfigOption = None,
+    store: StoreOption = None,
+    tenant: TenantOption = None,
+    conversation: Annotated[str | None, typer.Option("--conversation", help="Only this conversation.")] = None,
+    evaluator: Annotated[str | None, typer.Option("--evaluator", help="Only this evaluator.")] = None,
+    limit: LimitOption = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """The lowest scores, what they rest on, and how many conversations could not be judged.
+
+    Example:
+
+        spanwitness scores --evaluator ConversationResolution --limit 5
+    """
+    wanted: dict[str, Any] = {
+        "tenant": tenant,
+        "conversation": conversation,
+        "evaluator": evaluator,
+        "limit": limit,
+    }
+    shown(
+        _settings(config, store),
+        as_json,
+        lambda access: scores.rows(access.ask, **wanted),
+        lambda access: scores.show(access.ask, **wanted),
+    )
+
+
+@app.command("conversation")
+def conversation_command(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The conversation's id.")],
+    config: ConfigOption = None,
+    store: StoreOption = None,
+    tenant: TenantOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One conversation: its steps, the model that served each, its scores, its earlier revisions.
+
+    Example:
+
+        spanwitness conversation conv-7d1f0a52-0003
+    """
+    shown(
+        _settings(config, store),
+        as_json,
+        lambda access: conversation.rows(access.ask, identity, tenant=tenant),
+        lambda access: conversation.show(access.ask, identity, tenant=tenant),
+    )
+
+
+def _settings(config: Path | None, store: str | None) -> Config:
+    with told():
+        return configured(config, store)
+
+
+@app.command("demo")
+def demo_command(store: StoreOption = None) -> None:
+    """Six agents recorded from real instrumentations, one silent swap: serve, send, close, and show the record.
+
+    Example:
+
+        spanwitness demo --store chdb://.spanwitness/store
+    """
+    from spanwitness import demo
+
+    with told():
+        demo.run(configured(None, store).store.url, console())

@@ -115,7 +115,7 @@ def _turns(steps: Sequence[SpanRecord], heard: set[str]) -> list[int]:
 
 
 def _turn_begins(steps: Sequence[SpanRecord], heard: set[str]) -> set[int]:
-    spoken = {index for index, step in enumerate(steps) if step.step_kind == "speech" and step.actor == "human"}
+    spoken = {index for index, step in enumerate(steps) if step.step_kind == "speech" and step.actor == "customer"}
     if spoken:
         return spoken
     told = [index for index, step in enumerate(steps) if step.span_id in heard]

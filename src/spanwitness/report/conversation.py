@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.text import Text
 
 from spanwitness.errors import SpanWitnessError
@@ -53,7 +56,11 @@ _REASONS: Final = {
     "moved": "its spans turned out to belong to another conversation",
 }
 
-_CHANGED: Final = "!! Another model answered the agent's call before this one, and it is no other kind of call."
+_CHANGED: Final = "!! The model that answered is not the one that answered this agent's call before."
+
+_AGENT: Final = 3  # the column of the trajectory
+_LEAST_AGENT: Final = 12
+_UNBOUNDED: Final = 10_000
 
 
 def rows(ask: Ask, conversation_id: str, *, tenant: str | None = None) -> list[Row]:
@@ -122,7 +129,7 @@ def show(ask: Ask, conversation_id: str, *, tenant: str | None = None) -> Render
 def _parts(row: Row) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(plain(f"conversation {row['ConversationId']}"), "bold"), _header(row)]
     if row["Trajectory"]:
-        parts += ["", _trajectory(row["Trajectory"])]
+        parts += ["", _Trajectory(row["Trajectory"])]
     if any(step["ChangedFrom"] for step in row["Trajectory"]):
         parts += ["", line(_CHANGED)]
     if row["Scores"]:
@@ -176,8 +183,23 @@ def _length(row: Row) -> str:
 
 
 def _revision(row: Row) -> str:
-    outcome = f", {row['Outcome']}" if row["Outcome"] else ""
-    return f"{row['Revision']}: closed {_moment(row['ClosedAt'])}, {row['CloseReason']}, {count(row['Steps'], 'step')}{outcome}"
+    parts = (f"closed {_moment(row['ClosedAt'])}", row["CloseReason"], count(row["Steps"], "step"), row["Outcome"])
+    return f"{row['Revision']}: {', '.join(filter(None, parts))}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Trajectory:
+    """The steps as a table. Where it is too wide the names of agents give way, before the models that answered do."""
+
+    steps: Sequence[Row]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = _trajectory(self.steps)
+        excess = Measurement.get(console, options.update_width(_UNBOUNDED), table).maximum - options.max_width
+        if excess > 0:
+            longest = max(cell_len(plain(step["AgentName"])) for step in self.steps)
+            table.columns[_AGENT].max_width = max(longest - excess, _LEAST_AGENT)
+        yield table
 
 
 def _trajectory(steps: Sequence[Row]) -> Table:

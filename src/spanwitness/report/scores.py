@@ -111,7 +111,8 @@ def listing(rows: Sequence[Row], *, of_one: bool = False) -> Table:
 def _extent(listed: Sequence[Row], covered: Sequence[Row]) -> str:
     given = sum(row["Completed"] + row["Failed"] for row in covered)
     unjudged = sum(row["NotApplicable"] for row in covered)
-    return f"{len(listed):,} of {count(given, 'score')}, the lowest first. Not applicable: {unjudged:,} more."
+    first = f"{len(listed):,} of {count(given, 'score')}, the lowest first." if given else "No evaluator gave a score."
+    return f"{first} Not applicable: {unjudged:,} more." if unjudged else first
 
 
 def _number(score: float | None) -> str:

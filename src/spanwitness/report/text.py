@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from rich import box
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
@@ -105,8 +105,8 @@ class Whole:
     style: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        text = Text(plain(self.value), self.style, overflow="fold")
-        yield from text.wrap(console, max(options.max_width, 1), overflow="fold", no_wrap=False)
+        for part in chop_cells(plain(self.value), max(options.max_width, 2)):
+            yield Text(part, self.style, no_wrap=True, overflow="ignore")
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         return _measure(self.value, cell_len(plain(self.value)), options)

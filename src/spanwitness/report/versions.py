@@ -43,7 +43,6 @@ LEFT JOIN (
 ORDER BY {SLOT}, FirstSeen, ModelVersion
 """
 
-_LEAST_VERSION: Final = 30
 _WORDS: Final = len("not told by the")
 _LEGEND = (
     f"Share over time: {BUCKETS} equal parts of the time from the slot's first call to its last. A block's height is"
@@ -76,10 +75,9 @@ def render(rows: Sequence[Row]) -> Group:
     """A table for each slot, and how to read it."""
     if not rows:
         return lines("No model version is on record.")
-    width = max(len(plain(row["ModelVersion"])) for row in rows)
     parts: list[RenderableType] = []
     for _, versions in groupby(rows, key=_slot):
-        parts += _slot_table(list(versions), max(width, BUCKETS))
+        parts += _slot_table(list(versions))
     parts.append(line(_LEGEND))
     if any(row["VerifiedShare"] < 1 for row in rows):
         parts.append(line(_NOT_TOLD))
@@ -96,11 +94,11 @@ def _slot(row: Row) -> tuple[str, ...]:
     return row["TenantId"], row["ServiceName"], row["AgentName"], row["StepKind"]
 
 
-def _slot_table(versions: Sequence[Row], width: int) -> list[RenderableType]:
+def _slot_table(versions: Sequence[Row]) -> list[RenderableType]:
     table = columns()
-    table.add_column("model version\nshare over time", min_width=min(width, _LEAST_VERSION))
+    table.add_column("model version\nshare over time", min_width=BUCKETS)
     table.add_column("first seen (UTC)\nlast seen", no_wrap=True)
-    table.add_column("conversations\ncalls", no_wrap=True, justify="right")
+    table.add_column("conv.\ncalls", no_wrap=True, justify="right")
     table.add_column("served model\n", max_width=_WORDS)
     for row in versions:
         _add(table, row)

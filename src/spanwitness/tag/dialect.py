@@ -62,7 +62,7 @@ class Dialect:
         kinds: first that answers wins. A span whose kind stays unanswered is a container.
         served: empty where the library never tells which model answered.
         error: "true" here means that the step failed, whatever the status says.
-        actors: who acted, where it is not the agent.
+        actors: who acted where it is not the AI: human (on the agent's side) or customer.
         end: read as `kinds`, to "end" for a span that ends its conversation.
     """
 

@@ -40,6 +40,6 @@ DIALECT = Dialect(
     output_tokens=keys("gen_ai.usage.output_tokens"),
     finish_reason=keys("gen_ai.response.finish_reasons"),
     error=keys("lk.function_tool.is_error"),
-    actors=(Kind(From(SPAN_NAME), {"user_turn": "human"}),),
+    actors=(Kind(From(SPAN_NAME), {"user_turn": "customer"}),),
     end=(Kind(From(SPAN_NAME), {"session_close": "end"}),),
 )
