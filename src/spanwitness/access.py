@@ -11,7 +11,7 @@ from spanwitness.api import Pointer, ServeClient
 from spanwitness.app import review_rules, utc_now
 from spanwitness.config import Config
 from spanwitness.errors import StoreHeldError
-from spanwitness.pipeline import Review
+from spanwitness.pipeline import Review, TraceIndex
 from spanwitness.store import Embedded, Store, open_store, parse_location
 
 
@@ -33,6 +33,7 @@ class _Direct:
 
     def close(self, conversation: str, tenant: str | None) -> dict[str, int]:
         now: dt.datetime = utc_now()
+        TraceIndex(self._store).catch_up()
         swept = Review(self._store, review_rules(self._config)).close_one(conversation, now, tenant)
         return {"closed": swept.closed, "revised": swept.revised, "unchanged": swept.unchanged}
 

@@ -91,6 +91,7 @@ class Server:
         Raises:
             ConfigError: an address cannot be listened on. Nothing is left running.
         """
+        self._ingestion.index.catch_up()
         self._ingestion.start()
         try:
             bound = await self._listen()
@@ -135,7 +136,7 @@ class Server:
 
     async def close(self, conversation: str, tenant: str | None) -> dict[str, int]:
         """Closes an open conversation now."""
-        swept = await self._in_review(lambda: self._review.close_one(conversation, self._clock(), tenant))
+        swept = await self._in_review(lambda now: self._review.close_one(conversation, now, tenant))
         return {"closed": swept.closed, "revised": swept.revised, "unchanged": swept.unchanged}
 
     async def _sweeps(self) -> None:
@@ -143,15 +144,19 @@ class Server:
         while True:
             await asyncio.sleep(interval)
             try:
-                swept = await self._in_review(lambda: self._review.sweep(self._clock()))
+                swept = await self._in_review(self._review.sweep)
             except Exception as error:  # noqa: BLE001 - a sweep that fails is tried again; ingestion never stops for it
                 log.error("the review of closed conversations failed and will be tried again: %s", error)
             else:
                 _tell(swept)
 
-    def _in_review(self, task: Callable[[], Sweep]) -> Awaitable[Sweep]:
+    def _in_review(self, task: Callable[[dt.datetime], Sweep]) -> Awaitable[Sweep]:
+        def review() -> Sweep:
+            self._ingestion.flush()
+            return task(self._clock())
+
         # One thread: two reviews at once would do the same work twice.
-        return asyncio.get_running_loop().run_in_executor(self._reviewer, task)
+        return asyncio.get_running_loop().run_in_executor(self._reviewer, review)
 
 
 def sweep_interval(config: CloseConfig) -> float:

@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
+# A conversation id may stand under several keys in one trace, on spans of several libraries. The trace belongs to the
+# id whose key comes first here; within one key, to the span that started first. Library-made ids of a room or a
+# conversation before the application's session, that before a thread.
+CONVERSATION_TRUST: Final[tuple[str, ...]] = (
+    "spanwitness.conversation.id",
+    "lk.room_sid",
+    "room_id",
+    "gen_ai.conversation.id",
+    "session.id",
+    "langfuse.session.id",
+    "traceloop.association.properties.session_id",
+    "gcp.vertex.agent.session_id",
+    "traceloop.association.properties.thread_id",
+    "thread_id",
+)
+
 NO_CANDIDATE: Final = "~"
 """A trace none of whose spans named a conversation. Sorts after every candidate."""
 

@@ -54,7 +54,9 @@ def import_files(files: Sequence[Path], store: Store, config: Config, console: C
     result = Imported()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        _read(files, Ingestion(store, ingest_rules(config), utc_now), result, progress)
+        ingestion = Ingestion(store, ingest_rules(config), utc_now)
+        _read(files, ingestion, result, progress)
+        ingestion.flush()
         if result.traces:
             task = progress.add_task("closing and scoring", total=None)
             result.swept = Review(store, review_rules(config)).close_all(

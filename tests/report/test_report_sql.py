@@ -36,7 +36,7 @@ HOSTILE = [
     "Zürich 保険 🚗",
     "",
     "$$heredoc$$",
-    "`name` \"name\"",
+    '`name` "name"',
 ]
 
 

@@ -122,7 +122,7 @@ def test_in_a_table_ids_give_way_and_versions_do_not(printed: Printed) -> None:
     table.add_column()
     table.add_row(Whole(LONG), Middle("0123456789abcdef" * 4))
     text = printed(table, width=80)
-    assert text.split() == [LONG, "01234567890ab…456789abcdef"]
+    assert text.split() == [LONG, "0123456789abc…3456789abcdef"]
 
 
 def test_a_version_wider_than_the_console_is_broken_and_complete(printed: Printed) -> None:

@@ -6,13 +6,14 @@ its sender alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from google.protobuf.message import DecodeError
 
 from spanwitness.columns import Attributes, Batch, BoolArray, IntArray, Problem
 from spanwitness.decode.values import text_of
@@ -20,6 +21,7 @@ from spanwitness.decode.wire import MessageName, to_arrow, undecodable
 
 __all__ = ["decode_logs", "decode_spans"]
 
+_Build = Callable[[pa.Array, IntArray, dict[int, Problem]], Batch]
 _MAX_TIME = np.uint64(2**63 - 1)  # DateTime64(9) counts nanoseconds in 64 signed bits: to the year 2262
 _KINDS = pa.array(["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"])
 _STATUSES = pa.array(["Unset", "Ok", "Error"])
@@ -40,10 +42,18 @@ class _Envelope:
 
 def decode_spans(bodies: Sequence[bytes]) -> Batch:
     """ExportTraceServiceRequest bodies to columns. Never raises for what a body holds: see `problems`, by body."""
-    lists, kept, problems = _decode(bodies, "Traces")
+    return _decode(bodies, "Traces", _spans)
+
+
+def decode_logs(bodies: Sequence[bytes]) -> Batch:
+    """ExportLogsServiceRequest bodies to columns; as decode_spans."""
+    return _decode(bodies, "Logs", _logs)
+
+
+def _spans(lists: pa.Array, kept: IntArray, problems: dict[int, Problem]) -> Batch:
     envelope = _unnest(lists, kept, "scope_spans", "spans")
     good = _valid_ids(envelope.items) & _valid_times(envelope.items)
-    _count_rejected(problems, envelope, good, "span", len(bodies))
+    _count_rejected(problems, envelope, good, "span")
     envelope = _keep(envelope, good)
     spans = envelope.items
     attributes = _attributes(spans.field("attributes"))
@@ -64,18 +74,14 @@ def decode_spans(bodies: Sequence[bytes]) -> Batch:
         **_events(spans.field("events")),
         **_links(spans.field("links")),
     }
-    return Batch(
-        len(spans), envelope.request, envelope.resource, envelope.resources, attributes, columns, problems
-    )
+    return Batch(len(spans), envelope.request, envelope.resource, envelope.resources, attributes, columns, problems)
 
 
-def decode_logs(bodies: Sequence[bytes]) -> Batch:
-    """ExportLogsServiceRequest bodies to columns; as decode_spans."""
-    lists, kept, problems = _decode(bodies, "Logs")
+def _logs(lists: pa.Array, kept: IntArray, problems: dict[int, Problem]) -> Batch:
     envelope = _unnest(lists, kept, "scope_logs", "log_records")
     times = _log_times(envelope.items)
     good = times <= _MAX_TIME
-    _count_rejected(problems, envelope, good, "log record", len(bodies))
+    _count_rejected(problems, envelope, good, "log record")
     envelope = _keep(envelope, good)
     records = envelope.items
     columns = {
@@ -84,7 +90,9 @@ def decode_logs(bodies: Sequence[bytes]) -> Batch:
         "SpanId": _hex(records.field("span_id"), 8),
         "TraceFlags": pc.cast(pc.bit_wise_and(records.field("flags"), pa.scalar(255, pa.uint32())), pa.uint8()),
         "SeverityText": records.field("severity_text"),
-        "SeverityNumber": pc.cast(pc.min_element_wise(pc.max_element_wise(records.field("severity_number"), 0), 255), pa.uint8()),
+        "SeverityNumber": pc.cast(
+            pc.min_element_wise(pc.max_element_wise(records.field("severity_number"), 0), 255), pa.uint8()
+        ),
         "Body": text_of(records.field("body")),
         "ScopeName": envelope.scope_name,
         "ScopeVersion": envelope.scope_version,
@@ -106,15 +114,16 @@ def _attributes(lists: pa.ListArray) -> Attributes:
     return Attributes(lists.offsets.to_numpy().astype(np.int64), entries.field("key"), text_of(entries.field("value")))
 
 
-def _decode(bodies: Sequence[bytes], message: MessageName) -> tuple[pa.Array, IntArray, dict[int, Problem]]:
+def _decode(bodies: Sequence[bytes], message: MessageName, build: _Build) -> Batch:
+    every = np.arange(len(bodies), dtype=np.int64)
     try:
-        return to_arrow(bodies, message), np.arange(len(bodies), dtype=np.int64), {}
-    except ValueError:
+        return build(to_arrow(bodies, message), every, {})
+    except (ValueError, DecodeError):  # damage inside an array or a map shows only when that value is read
         bad = set(undecodable(bodies, message))
-        reason = f"the body is not an OTLP {'trace' if message == 'Traces' else 'logs'} export request"
-        problems = {index: Problem(0, reason, fatal=True) for index in bad}
-        kept = [index for index in range(len(bodies)) if index not in bad]
-        return to_arrow([bodies[index] for index in kept], message), np.array(kept, dtype=np.int64), problems
+    reason = f"the body is not an OTLP {'trace' if message == 'Traces' else 'logs'} export request"
+    problems = {index: Problem(0, reason, fatal=True) for index in bad}
+    kept = [index for index in range(len(bodies)) if index not in bad]
+    return build(to_arrow([bodies[index] for index in kept], message), every[kept], problems)
 
 
 def _unnest(lists: pa.ListArray, kept: IntArray, scopes_field: str, items_field: str) -> _Envelope:
@@ -157,12 +166,11 @@ def _count_rejected(
     envelope: _Envelope,
     good: BoolArray,
     noun: str,
-    requests: int,
 ) -> None:
     if good.all():
         return
-    totals = np.bincount(envelope.request, minlength=requests)
-    bad = np.bincount(envelope.request[~good], minlength=requests)
+    totals = np.bincount(envelope.request)
+    bad = np.bincount(envelope.request[~good])
     for request in np.flatnonzero(bad):
         reason = f"{bad[request]} of {totals[request]} {noun}s refused: {_WHY[noun]}"
         problems[int(request)] = Problem(int(bad[request]), reason, fatal=bool(bad[request] == totals[request]))

@@ -8,8 +8,12 @@ from importlib import resources
 from typing import Any, Literal
 
 import pyarrow as pa
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 MessageName = Literal["Traces", "Logs"]
+_WHOLE: dict[MessageName, Any] = {"Traces": ExportTraceServiceRequest, "Logs": ExportLogsServiceRequest}
 
 
 @functools.cache
@@ -38,13 +42,14 @@ def to_arrow(bodies: Sequence[bytes], message: MessageName) -> pa.Array:
 
 
 def undecodable(bodies: Sequence[bytes], message: MessageName) -> list[int]:
-    """Indexes of the bodies that are not this message."""
+    """Indexes of the bodies that are not this message, looked at in all their depth."""
     return [index for index, body in enumerate(bodies) if not _decodes(body, message)]
 
 
 def _decodes(body: bytes, message: MessageName) -> bool:
     try:
         to_arrow([body], message)
-    except ValueError:
+        _WHOLE[message].FromString(body)  # columns keep arrays and maps as bytes, whatever these hold
+    except (ValueError, DecodeError):
         return False
     return True

@@ -6,5 +6,6 @@ review lane    store -> close -> settle -> evaluate -> swap `Review`, on a timer
 
 from spanwitness.pipeline.ingestion import Ingestion, IngestRules
 from spanwitness.pipeline.review import Review, ReviewRules, Sweep
+from spanwitness.pipeline.trace_index import TraceIndex
 
-__all__ = ["IngestRules", "Ingestion", "Review", "ReviewRules", "Sweep"]
+__all__ = ["IngestRules", "Ingestion", "Review", "ReviewRules", "Sweep", "TraceIndex"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +13,8 @@ import pyarrow as pa
 
 from spanwitness.columns import Problem
 from spanwitness.decode import decode_logs, decode_spans
-from spanwitness.errors import Rejected
+from spanwitness.errors import Rejected, StoreError
+from spanwitness.pipeline.trace_index import TraceIndex
 from spanwitness.receive import Caller, Outcome, Signal
 from spanwitness.store import Store
 from spanwitness.store.batch import Batcher, BatchLimits, Pending, Work
@@ -19,7 +22,7 @@ from spanwitness.tag import TenantRule, index_traces, tag_logs, tag_spans
 
 Clock = Callable[[], dt.datetime]
 _NOT_STORED = ["ConversationTrust", "ConversationEnded"]
-INDEX = "otel_traces_trace_id_ts"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Ingestion:
         self._store = store
         self._rules = rules
         self._clock = clock
+        self.index = TraceIndex(store)
         self._batchers: dict[Signal, Batcher[Rows]] = {
             signal: Batcher(self._preparer(signal), self.write, rules.limits) for signal in Signal
         }
@@ -67,6 +71,8 @@ class Ingestion:
         """Answers what is in flight, then refuses."""
         for batcher in self._batchers.values():
             await batcher.stop()
+        with contextlib.suppress(StoreError):  # what is not written now is caught up with at the next start
+            self.flush()
 
     async def __call__(self, body: bytes, signal: Signal, caller: Caller) -> Outcome:
         """See receive.Ingest."""
@@ -87,11 +93,22 @@ class Ingestion:
         return Work(rows, batch.problems)
 
     def write(self, rows: Rows) -> None:
-        """Stores a batch. The index goes last: what it counts as arrived can be read."""
+        """Stores a batch; durable when this returns. The index comes after: what it counts as arrived can be read."""
         if len(rows.items):
             self._store.insert(rows.table, rows.items, rows.token)
         if len(rows.index):
-            self._store.insert(INDEX, rows.index, rows.token)
+            self._indexed(rows.index)
+
+    def _indexed(self, rows: pa.Table) -> None:
+        try:
+            self.index.add(rows, self._clock())
+        except StoreError as error:
+            # The spans are stored and stay so: the rows are still held, and are tried again with the next ones.
+            log.warning("the trace index lags behind: %s", error)
+
+    def flush(self) -> None:
+        """Brings the trace index up to date with all that was acknowledged, for a review to see it."""
+        self.index.flush()
 
     def _preparer(self, signal: Signal) -> Callable[[Sequence[Pending]], Work[Rows]]:
         def prepare(group: Sequence[Pending]) -> Work[Rows]:

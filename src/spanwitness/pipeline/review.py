@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -82,10 +82,19 @@ class Review:
     def __init__(self, store: Store, rules: ReviewRules) -> None:
         self._store = store
         self._rules = rules
+        self._looked_through = False
 
     def sweep(self, now: dt.datetime, progress: Progress = lambda _done, _all: None) -> Sweep:
         """Closes every conversation that is over at `now`."""
-        return self._close(due(record.open_traces(self._store), now, self._rules.close), now, progress)
+        swept = self._close(due(self._open(now), now, self._rules.close), now, progress)
+        self._looked_through = True
+        return swept
+
+    def _open(self, now: dt.datetime) -> list[OpenTrace]:
+        """What is open. The first look goes through the whole index; later ones through what can still be open."""
+        close = self._rules.close
+        longest = max(close.max_age, close.idle, *close.idle_by_channel.values(), *close.idle_by_tenant.values())
+        return record.open_traces(self._store, now - 2 * longest if self._looked_through else None)
 
     def close_all(
         self, now: dt.datetime, reason: Any, traces: set[tuple[str, str]] | None = None, progress: Progress | None = None
@@ -119,23 +128,43 @@ class Review:
 
     def _settle(self, chunk: Sequence[Due], now: dt.datetime, sweep: Sweep) -> set[Slot]:
         tenant = chunk[0].tenant
-        identities = [one.conversation_id for one in chunk]
-        traces = record.traces_of(self._store, tenant, identities)
-        written = self._judge(chunk, traces, now, sweep)
+        last = record.last_revisions(self._store, tenant, [one.conversation_id for one in chunk])
+        traces = self._traces(tenant, chunk, last)
+        written = self._judge(chunk, traces, last, now, sweep)
         if written.moved_from:
             self._resettle(written, now, sweep, tenant)
-        self._write(written, tenant, traces, now)
-        sweep.swaps += self._update_ledger(written.slots, now)
+        self._write(written)
+        sweep.swaps += self._update_ledger(tenant, written.slots, now)
+        # The spans themselves come after all that is derived from them: until they are rewritten, a sweep that starts
+        # over sees from where each of them moved.
+        self._rewrite_spans(written, tenant, traces, now)
         self._store.insert("otel_traces_trace_id_ts", rows.table([rows.reviewed_row(trace, now) for trace in traces]))
         return written.slots
 
-    def _judge(self, chunk: Sequence[Due], traces: Sequence[OpenTrace], now: dt.datetime, sweep: Sweep) -> _Written:
+    def _traces(
+        self, tenant: str, chunk: Sequence[Due], last: Mapping[str, record.LastRevision]
+    ) -> list[OpenTrace]:
+        """The traces of some conversations: the open ones and those of their newest revisions, as they are now."""
+        ids = {trace.trace_id for one in chunk for trace in one.traces}
+        ids |= {trace for revision in last.values() for trace in revision.traces}
+        wanted = {one.conversation_id for one in chunk}
+        found = record.traces_by_id(self._store, tenant, sorted(ids))
+        return [trace for trace in found if trace.conversation_id in wanted]
+
+    def _judge(
+        self,
+        chunk: Sequence[Due],
+        traces: Sequence[OpenTrace],
+        last: Mapping[str, record.LastRevision],
+        now: dt.datetime,
+        sweep: Sweep,
+    ) -> _Written:
         tenant = chunk[0].tenant
         spans = _group(record.load_spans(self._store, tenant, traces), traces, lambda stored: stored.span.trace_id)
         logs = _group(record.load_logs(self._store, tenant, traces), traces, lambda entry: entry.trace_id)
-        last = record.last_revisions(self._store, tenant, [one.conversation_id for one in chunk])
         own = _by_identity(traces)
-        written = _Written()
+        # A slot that a conversation leaves, since its agent was told later, is looked at again as well.
+        written = _Written(slots=record.slots_of(self._store, tenant, list(last)))
         for one in chunk:
             identity = one.conversation_id
             self._judge_one(
@@ -208,45 +237,52 @@ class Review:
     def _resettle(self, written: _Written, now: dt.datetime, sweep: Sweep, tenant: str) -> None:
         """Conversations that lost a trace, since its true id arrived later, get a revision without it."""
         moved = written.moved_from
-        traces = record.traces_of(self._store, tenant, list(moved))
-        left = _by_identity(traces)
         last = record.last_revisions(self._store, tenant, list(moved))
+        before = [Due(tenant, identity, "requested", ()) for identity in moved]
+        traces = self._traces(tenant, before, last)
+        left = _by_identity(traces)
+        written.slots |= record.slots_of(self._store, tenant, list(last))
         for identity, new in moved.items():
-            if identity not in left and identity in last:
-                written.conversations.append(
-                    rows.emptied_row(tenant, identity, last[identity].number + 1, now, new)
-                )
+            if identity not in left and identity in last and last[identity].digest:
+                written.conversations.append(rows.emptied_row(tenant, identity, last[identity].number + 1, now, new))
                 sweep.revised += 1
         again = [Due(tenant, identity, "requested", tuple(group)) for identity, group in left.items()]
         if again:
-            more = self._judge(again, traces, now, sweep)
+            more = self._judge(again, traces, last, now, sweep)
             written.conversations += more.conversations
             written.steps += more.steps
             written.scores += more.scores
             written.settlements += more.settlements
             written.slots |= more.slots
 
-    def _write(self, written: _Written, tenant: str, traces: Sequence[OpenTrace], now: dt.datetime) -> None:
+    def _write(self, written: _Written) -> None:
         """The conversation's own row goes last: it is what makes a revision count."""
-        for table, entries in (("steps", written.steps), ("scores", written.scores)):
+        tables = (("steps", written.steps), ("scores", written.scores), ("conversations", written.conversations))
+        for table, entries in tables:
             if entries:
                 self._store.insert(table, rows.table(entries))
-        if written.settlements:
-            name = uuid.uuid4().hex
-            entries = [rows.settlement_row(settlement, name, now) for settlement in written.settlements]
-            self._store.insert("span_settlements", rows.table(entries))
-            span = {"start": min(trace.start for trace in traces), "end": max(trace.end for trace in traces)}
-            self._store.command(_REWRITE, {"tenant": tenant, "sweep": name, **span})
-        if written.conversations:
-            self._store.insert("conversations", rows.table(written.conversations))
 
-    def _update_ledger(self, slots: set[Slot], now: dt.datetime) -> list[Swap]:
+    def _rewrite_spans(
+        self, written: _Written, tenant: str, traces: Sequence[OpenTrace], now: dt.datetime
+    ) -> None:
+        if not written.settlements:
+            return
+        name = uuid.uuid4().hex
+        entries = [rows.settlement_row(settlement, name, now) for settlement in written.settlements]
+        self._store.insert("span_settlements", rows.table(entries))
+        span = {"start": min(trace.start for trace in traces), "end": max(trace.end for trace in traces)}
+        self._store.command(_REWRITE, {"tenant": tenant, "sweep": name, **span})
+
+    def _update_ledger(self, tenant: str, slots: set[Slot], now: dt.datetime) -> list[Swap]:
         """Versions and swaps of the slots that were touched, from all of their record. Returns the swaps not known before."""
-        uses = record.uses_of(self._store, sorted(slots))
-        versions = [rows.version_row(use, now) for use in version_uses(uses)]
+        uses = record.uses_of(self._store, tenant, slots)
+        used = version_uses(uses)
+        versions = [rows.version_row(use, now) for use in used]
+        gone_by = record.known_versions(self._store, tenant, slots) - {(use.slot, use.version) for use in used}
+        versions += [rows.gone_version_row(slot, version, now) for slot, version in sorted(gone_by)]
         if versions:
             self._store.insert("model_versions", rows.table(versions))
-        known = record.known_swaps(self._store, slots)
+        known = record.known_swaps(self._store, tenant, slots)
         found = {_swap_key(swap): swap for swap in find_swaps(uses, relation)}
         changed = [
             rows.swap_row(swap, known[key].detected if key in known else now, now)

@@ -172,11 +172,12 @@ def _reason(reason: str) -> str:
 
 
 def _length(row: Row) -> str:
+    failed = f" ({row['ToolErrors']:,} failed)" if row["ToolCalls"] else ""
     return ", ".join(
         (
             count(row["Turns"], "turn"),
             count(row["Steps"], "step"),
-            f"{count(row['ToolCalls'], 'tool call')} ({row['ToolErrors']:,} failed)",
+            f"{count(row['ToolCalls'], 'tool call')}{failed}",
             count(row["Escalations"], "escalation"),
         )
     )
@@ -211,7 +212,7 @@ def _trajectory(steps: Sequence[Row]) -> Table:
     table.add_column("tool, or model asked for\n-> model that answered")
     table.add_column("status\n", no_wrap=True)
     table.add_column("ms\n", justify="right", no_wrap=True)
-    table.add_column("tokens\nin / out", justify="right", no_wrap=True)
+    table.add_column("tokens\nin/out", justify="right", no_wrap=True)
     for step in steps:
         table.add_row(
             f"{step['Step']:,}",
@@ -239,7 +240,7 @@ def _called(step: Row) -> Group:
 
 
 def _tokens(step: Row) -> str:
-    return f"{step['InputTokens']:,} / {step['OutputTokens']:,}" if step["InputTokens"] or step["OutputTokens"] else ""
+    return f"{step['InputTokens']:,}/{step['OutputTokens']:,}" if step["InputTokens"] or step["OutputTokens"] else ""
 
 
 def _unknown(ask: Ask, conversation_id: str, tenant: str | None) -> str:
@@ -252,9 +253,10 @@ def _unknown(ask: Ask, conversation_id: str, tenant: str | None) -> str:
 
 
 def _hint(stored: Row, conversation_id: str) -> str:
-    spans, identity = count(stored["Spans"], "span"), stored["ConversationId"]
+    identity = stored["ConversationId"]
     if identity not in ("", conversation_id):
         return f"it is a trace of conversation {identity!r}: {command('conversation', identity)}"
     if not stored["Steps"]:
-        return f"{spans} of it are stored, but none is a step (a call of a model, a tool, ...), so nothing can close"
-    return f"{spans} of it are stored and it is still open; to close it now: {command('close', conversation_id)}"
+        return "none of its spans is a step (a call of a model, a tool, ...), so there is nothing to close"
+    spans = f"spans stored: {stored['Spans']:,}"
+    return f"it is still open ({spans}); to close it now: {command('close', conversation_id)}"

@@ -30,7 +30,7 @@ LEFT JOIN (
            sumForEach(arrayMap(number -> toUInt64(number = Bucket), range({BUCKETS}))) AS Buckets
     FROM (
         SELECT {SLOT}, ModelVersion,
-               intDiv((toUnixTimestamp64Micro(StartedAt) - Begin) * {BUCKETS}, End - Begin + 1) AS Slice,
+               intDiv((toUnixTimestamp64Micro(StartedAt) - Begin) * {BUCKETS}, greatest(End - Begin, 1)) AS Slice,
                least(greatest(Slice, 0), {BUCKETS - 1}) AS Bucket
         FROM (SELECT * FROM steps_latest WHERE ModelVersion != '' AND {{where}}) AS steps
         INNER JOIN (

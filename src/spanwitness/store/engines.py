@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,10 @@ class EmbeddedEngine(Engine):
     """chDB in this process."""
 
     def __init__(self, location: Embedded) -> None:
+        # The engine takes its zone from the process. Days (partitions) and hours (keys) must be the same ones wherever
+        # a store is opened, and the record tells its times in UTC.
+        os.environ["TZ"] = "UTC"
+        time.tzset()
         try:
             import chdb
         except ModuleNotFoundError:

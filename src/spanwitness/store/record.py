@@ -52,13 +52,23 @@ GROUP BY ConversationId
 """
 
 _USES = """
-SELECT ConversationId, ModelVersion, Provider, RequestedModel, ServedModel, min(StartedAt) AS first,
-       max(StartedAt) AS last, toUnixTimestamp64Nano(first) AS first_ns, argMin(TraceId, (StartedAt, Step)) AS trace,
-       count() AS calls
+SELECT ServiceName, AgentName, StepKind, ConversationId, ModelVersion, Provider, RequestedModel, ServedModel,
+       min(StartedAt) AS first, max(StartedAt) AS last, toUnixTimestamp64Nano(first) AS first_ns,
+       argMin(TraceId, (StartedAt, Step)) AS trace, count() AS calls
 FROM steps_latest
-WHERE TenantId = {tenant:String} AND ServiceName = {service:String} AND AgentName = {agent:String}
-  AND StepKind = {kind:String} AND ModelVersion != ''
-GROUP BY ConversationId, ModelVersion, Provider, RequestedModel, ServedModel
+WHERE TenantId = {tenant:String} AND (ServiceName, AgentName, StepKind) IN {slots:Array(Tuple(String, String, String))}
+  AND ModelVersion != ''
+GROUP BY ServiceName, AgentName, StepKind, ConversationId, ModelVersion, Provider, RequestedModel, ServedModel
+"""
+
+_VERSIONS = """
+SELECT ServiceName, AgentName, StepKind, ModelVersion FROM model_versions FINAL
+WHERE TenantId = {tenant:String} AND (ServiceName, AgentName, StepKind) IN {slots:Array(Tuple(String, String, String))}
+"""
+
+_SWAPS = """
+SELECT * FROM model_swaps FINAL
+WHERE TenantId = {tenant:String} AND (ServiceName, AgentName, StepKind) IN {slots:Array(Tuple(String, String, String))}
 """
 
 
@@ -83,20 +93,23 @@ class LastRevision:
     traces: tuple[str, ...] = ()
 
 
-def open_traces(store: Store) -> list[OpenTrace]:
-    """Traces of which something has arrived that no review has seen."""
-    return _traces(store, "1", "HAVING batches > settled", {})
+def open_traces(store: Store, since: dt.datetime | None = None) -> list[OpenTrace]:
+    """Traces of which something has arrived that no review has seen.
+
+    Args:
+        since: only those of which something arrived since then; None looks through the whole index.
+    """
+    if since is None:
+        return _traces(store, "1", "HAVING batches > settled", {})
+    # The inner condition lets the engine leave out the partitions of all earlier days.
+    recent = "(TenantId, TraceId) IN (SELECT TenantId, TraceId FROM otel_traces_trace_id_ts WHERE LastIngestedAt >= {since:DateTime})"
+    return _traces(store, recent, "HAVING batches > settled", {"since": since})
 
 
-def traces_of(store: Store, tenant: str, conversations: Sequence[str]) -> list[OpenTrace]:
-    """All traces that belong to some conversations, reviewed or not."""
-    # A trace without a candidate is a conversation under its own id.
-    where = """TenantId = {tenant:String} AND (TraceId IN {ids:Array(String)} OR TraceId IN
-        (SELECT TraceId FROM otel_traces_trace_id_ts
-         WHERE TenantId = {tenant:String} AND splitByChar('|', Candidate, 4)[4] IN {ids:Array(String)}))"""
-    found = _traces(store, where, "", {"tenant": tenant, "ids": list(conversations)})
-    wanted = set(conversations)
-    return [trace for trace in found if trace.conversation_id in wanted]
+def traces_by_id(store: Store, tenant: str, trace_ids: Sequence[str]) -> list[OpenTrace]:
+    """Some traces as they are now, reviewed or not."""
+    where = "TenantId = {tenant:String} AND TraceId IN {ids:Array(String)}"
+    return _traces(store, where, "", {"tenant": tenant, "ids": list(trace_ids)}) if trace_ids else []
 
 
 def _traces(store: Store, where: str, having: str, parameters: dict[str, Any]) -> list[OpenTrace]:
@@ -205,18 +218,38 @@ def last_revisions(store: Store, tenant: str, conversations: Sequence[str]) -> d
     return {row["ConversationId"]: LastRevision(row["revision"], row["digest"], tuple(row["traces"])) for row in rows}
 
 
-def uses_of(store: Store, slots: Iterable[Slot]) -> list[Use]:
-    """All uses of models in some slots, in the newest revision of each conversation."""
-    return [_use(slot, row) for slot in slots for row in store.rows(_USES, _slot_parameters(slot))]
+def slots_of(store: Store, tenant: str, conversations: Sequence[str]) -> set[Slot]:
+    """The slots that some conversations ever had a part in, in all their revisions."""
+    if not conversations:
+        return set()
+    rows = store.rows(_SLOTS, {"tenant": tenant, "conversations": list(conversations)})
+    return {Slot(tenant, row["ServiceName"], row["AgentName"], row["StepKind"]) for row in rows}
 
 
-def _slot_parameters(slot: Slot) -> dict[str, str]:
-    return {"tenant": slot.tenant, "service": slot.service, "agent": slot.agent, "kind": slot.step_kind}
+def known_versions(store: Store, tenant: str, slots: Iterable[Slot]) -> set[tuple[Slot, str]]:
+    """The versions that stand in the record for some slots of a tenant."""
+    parameters = _of_slots(tenant, slots)
+    found = store.rows(_VERSIONS, parameters) if parameters["slots"] else []
+    return {(_slot_of(tenant, row), row["ModelVersion"]) for row in found}
 
 
-def _use(slot: Slot, row: dict[str, Any]) -> Use:
+def uses_of(store: Store, tenant: str, slots: Iterable[Slot]) -> list[Use]:
+    """All uses of models in some slots of a tenant, in the newest revision of each conversation."""
+    parameters = _of_slots(tenant, slots)
+    return [_use(tenant, row) for row in store.rows(_USES, parameters)] if parameters["slots"] else []
+
+
+def _of_slots(tenant: str, slots: Iterable[Slot]) -> dict[str, Any]:
+    return {"tenant": tenant, "slots": [(slot.service, slot.agent, slot.step_kind) for slot in sorted(slots)]}
+
+
+def _slot_of(tenant: str, row: dict[str, Any]) -> Slot:
+    return Slot(tenant, row["ServiceName"], row["AgentName"], row["StepKind"])
+
+
+def _use(tenant: str, row: dict[str, Any]) -> Use:
     return Use(
-        slot=slot,
+        slot=_slot_of(tenant, row),
         conversation_id=row["ConversationId"],
         version=row["ModelVersion"],
         provider=row["Provider"],
@@ -259,19 +292,13 @@ class KnownSwap:
         return {**self.row, "UpdatedAt": now.astimezone(dt.UTC).replace(tzinfo=None), "Withdrawn": 1}
 
 
-_SWAPS = """
-SELECT * FROM model_swaps FINAL
-WHERE TenantId = {tenant:String} AND ServiceName = {service:String} AND AgentName = {agent:String}
-  AND StepKind = {kind:String}
-"""
-
-
-def known_swaps(store: Store, slots: Iterable[Slot]) -> dict[SwapKey, KnownSwap]:
-    """The ledger's entries for some slots."""
+def known_swaps(store: Store, tenant: str, slots: Iterable[Slot]) -> dict[SwapKey, KnownSwap]:
+    """The ledger's entries for some slots of a tenant."""
+    parameters = _of_slots(tenant, slots)
+    found = store.rows(_SWAPS, parameters) if parameters["slots"] else []
     return {
-        SwapKey(slot, row["Class"], row["FromVersion"], row["ToVersion"], row["Occurrence"]): _known(row)
-        for slot in slots
-        for row in store.rows(_SWAPS, _slot_parameters(slot))
+        SwapKey(_slot_of(tenant, row), row["Class"], row["FromVersion"], row["ToVersion"], row["Occurrence"]): _known(row)
+        for row in found
     }
 
 

@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 
 from spanwitness.identity import NO_CANDIDATE
-from spanwitness.model import Conversation, Facts, OpenTrace, Score, Step, Swap, VersionUse
+from spanwitness.model import Conversation, Facts, OpenTrace, Score, Slot, Step, Swap, VersionUse
 
 _TIME = pa.timestamp("ms")
 _TIME_NS = pa.timestamp("ns")
@@ -221,6 +221,23 @@ def version_row(use: VersionUse, now: dt.datetime) -> dict[str, Any]:
         "Calls": use.calls,
         "VerifiedShare": use.verified,
         "UpdatedAt": naive(now),
+        "Gone": 0,
+    }
+
+
+def gone_version_row(slot: Slot, version: str, now: dt.datetime) -> dict[str, Any]:
+    """A row of model_versions that takes one back: no conversation has it any more, as its last revision stands."""
+    moment = naive(now)
+    return {
+        **_slot_columns(slot),
+        "ModelVersion": version,
+        "FirstSeen": moment,
+        "LastSeen": moment,
+        "Conversations": 0,
+        "Calls": 0,
+        "VerifiedShare": 0.0,
+        "UpdatedAt": moment,
+        "Gone": 1,
     }
 
 
@@ -261,7 +278,10 @@ def _key(conversation: Conversation) -> dict[str, Any]:
 
 
 def _slot(of: VersionUse | Swap) -> dict[str, Any]:
-    slot = of.slot
+    return _slot_columns(of.slot)
+
+
+def _slot_columns(slot: Slot) -> dict[str, Any]:
     return {
         "TenantId": slot.tenant,
         "ServiceName": slot.service,

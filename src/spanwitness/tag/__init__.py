@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 
 from spanwitness import attributes as names
 from spanwitness.columns import Batch, IntArray
-from spanwitness.identity import NO_CANDIDATE
+from spanwitness.identity import CONVERSATION_TRUST, NO_CANDIDATE
 from spanwitness.model_names import normalise_provider, parse
-from spanwitness.tag.dialect import CONVERSATION_TRUST, Dialect, From, keys
+from spanwitness.tag.dialect import Dialect, From, keys
 from spanwitness.tag.dialects import DIALECTS
 from spanwitness.tag.reader import Rows, classify, detect, distinct, empty, read, read_with_source
 
@@ -166,10 +166,9 @@ def _read_dialect(rows: Rows, dialect: Dialect) -> dict[str, pa.Array]:
 
 
 def _conversation(rows: Rows, dialect: Dialect) -> tuple[pa.Array, pa.Array, pa.Array]:
-    identity, source = read_with_source(rows, dialect.conversation, empty(rows.n), lambda origin: origin.key)
-    untrusted = pc.starts_with(identity, _UNTRUSTED_IDS)
-    if pc.any(untrusted).as_py():
-        identity, source = pc.if_else(untrusted, "", identity), pc.if_else(untrusted, "", source)
+    identity, source = read_with_source(
+        rows, dialect.conversation, empty(rows.n), lambda origin: origin.key, never=_UNTRUSTED_IDS
+    )
     ranks = pc.index_in(source, pa.array(CONVERSATION_TRUST)).fill_null(len(CONVERSATION_TRUST))
     return identity, source, pc.cast(ranks, pa.uint8())
 

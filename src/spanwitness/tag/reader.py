@@ -47,14 +47,19 @@ def read(rows: Rows, sources: Sources, requested: pa.StringArray | None = None) 
 
 
 def read_with_source(
-    rows: Rows, sources: Sources, requested: pa.StringArray, label: Callable[[From], str]
+    rows: Rows, sources: Sources, requested: pa.StringArray, label: Callable[[From], str], *, never: str = ""
 ) -> tuple[pa.StringArray, pa.StringArray]:
-    """As `read`, and beside each value the label of the source that gave it ('' where none did)."""
+    """As `read`, and beside each value the label of the source that gave it ('' where none did).
+
+    A value that begins with `never` is none: the next source is asked.
+    """
     value = pa.nulls(rows.n, pa.string())
     origin = pa.nulls(rows.n, pa.string())
     for source in sources:
         column = _read_one(rows, source, requested)
         if column is not None:
+            if never:
+                column = pc.if_else(pc.starts_with(column, never), pa.scalar(None, pa.string()), column)
             fresh = pc.and_(value.is_null(), column.is_valid())
             origin = pc.if_else(fresh, label(source), origin)
             value = pc.coalesce(value, column)

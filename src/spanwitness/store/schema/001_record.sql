@@ -60,15 +60,16 @@ CREATE TABLE IF NOT EXISTS otel_traces
     Version UInt32 DEFAULT 0,
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_conversation_id ConversationId TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX idx_attribute_key mapKeys(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX idx_duration Duration TYPE minmax GRANULARITY 1
+    INDEX idx_duration Duration TYPE minmax GRANULARITY 1,
+    INDEX idx_ingested IngestedAt TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(Version)
 PARTITION BY toDate(Timestamp)
 ORDER BY (TenantId, toStartOfHour(Timestamp), TraceId, SpanId)
 -- Written fast (LZ4), kept small: ZSTD on the way in would cost a third of the engine's time for each span.
 TTL toDateTime(Timestamp) + INTERVAL 1 DAY RECOMPRESS CODEC(ZSTD(1))
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, merge_selector_base = 10,
+    non_replicated_deduplication_window = 10000;
 
 -- Where a trace lies in time, as the readers of otel_traces expect; and what the review lane must know of it.
 -- A trace is open while Batches, what arrived, is more than Settled, what a review has seen.
@@ -90,6 +91,7 @@ CREATE TABLE IF NOT EXISTS otel_traces_trace_id_ts
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = AggregatingMergeTree
+PARTITION BY toDate(LastIngestedAt)
 ORDER BY (TenantId, TraceId)
 SETTINGS index_granularity = 8192, non_replicated_deduplication_window = 10000;
 
@@ -124,7 +126,8 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (TenantId, toStartOfHour(Timestamp), TraceId, SpanId, Timestamp, RecordHash)
 TTL toDateTime(Timestamp) + INTERVAL 1 DAY RECOMPRESS CODEC(ZSTD(1))
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, merge_selector_base = 10,
+    non_replicated_deduplication_window = 10000;
 
 CREATE TABLE IF NOT EXISTS conversations
 (

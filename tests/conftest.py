@@ -1,0 +1,145 @@
+"""The real path on a real embedded store: recorded telemetry or built requests in, rows out."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+
+from spanwitness.pipeline import Ingestion, IngestRules, Review, ReviewRules
+from spanwitness.receive import Signal
+from spanwitness.store import open_store
+from spanwitness.testing import EPOCH, ManualClock, frames
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from spanwitness.columns import Problem
+    from spanwitness.pipeline import Sweep
+    from spanwitness.store import Store
+
+    Row: TypeAlias = dict[str, Any]
+    Requests: TypeAlias = list[tuple[Signal, bytes]]
+
+CAPTURES = Path(__file__).parent / "captures"
+_SUFFIX = {Signal.TRACES: ".otlp.gz", Signal.LOGS: ".logs.otlp.gz"}
+
+RECORD: Mapping[str, tuple[str, str]] = {  # what counts of each table, and in which order
+    "otel_traces": ("* EXCEPT (IngestedAt, Version)", "TenantId, TraceId, SpanId"),
+    "otel_logs": ("* EXCEPT (IngestedAt)", "TenantId, TraceId, SpanId, Timestamp, EventName, Body"),
+    "conversations": ("* EXCEPT (ClosedAt)", "TenantId, ConversationId, Revision"),
+    "steps": ("* EXCEPT (RecordedAt)", "TenantId, ConversationId, Revision, Step"),
+    "scores": ("* EXCEPT (ScoredAt)", "TenantId, ConversationId, Revision, Evaluator"),
+    "model_versions": ("* EXCEPT (UpdatedAt)", "TenantId, ServiceName, AgentName, StepKind, ModelVersion"),
+    "model_swaps": (
+        "* EXCEPT (DetectedAt, UpdatedAt)",
+        "TenantId, ServiceName, AgentName, StepKind, Class, FromVersion, ToVersion, Occurrence",
+    ),
+}
+_HERE = {"model_versions": "Gone = 0", "model_swaps": "Withdrawn = 0"}
+
+
+def requests_of(name: str) -> Requests:
+    """A capture's requests as they came, its logs after its spans."""
+    found: Requests = []
+    for signal, suffix in _SUFFIX.items():
+        path = CAPTURES / f"{name}{suffix}"
+        if path.exists():
+            found += [(signal, body) for body in frames(gzip.decompress(path.read_bytes()))]
+    return found
+
+
+@dataclass
+class Lanes:
+    """Both lanes over one store, driven by hand."""
+
+    store: Store
+    clock: ManualClock = field(default_factory=ManualClock)
+    review_rules: ReviewRules = field(default_factory=ReviewRules)
+    ingestion: Ingestion = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Another process takes over: what the last one held in memory is gone."""
+        self.ingestion = Ingestion(self.store, IngestRules(), self.clock)
+
+    def ingest(
+        self, bodies: Sequence[bytes], signal: Signal = Signal.TRACES, tenants: Sequence[str] = ()
+    ) -> dict[int, Problem]:
+        """Takes requests in as one batch; by request what was wrong with it."""
+        work = self.ingestion.prepare(bodies, tenants or [""] * len(bodies), signal)
+        self.ingestion.write(work.rows)
+        return work.problems
+
+    def ingest_all(self, requests: Requests) -> None:
+        """Takes requests in, as one batch a signal."""
+        for signal in Signal:
+            bodies = [body for kind, body in requests if kind is signal]
+            if bodies:
+                assert self.ingest(bodies, signal) == {}
+
+    def review(self, now: dt.datetime | None = None) -> Sweep:
+        """One pass of the review lane."""
+        self.ingestion.flush()
+        return Review(self.store, self.review_rules).sweep(now or self.clock())
+
+    def close_everything(self) -> Sweep:
+        """One pass an hour later, when everything has been silent for long enough."""
+        return self.review(self.clock.advance(hours=1))
+
+    def clear(self) -> None:
+        """Back to an empty store, and to the beginning."""
+        empty(self.store)
+        self.clock.now = EPOCH
+        self.restart()
+
+    def rows(self, sql: str) -> list[Row]:
+        return self.store.rows(sql)
+
+    def record(self, *tables: str) -> dict[str, list[Row]]:
+        """What the record says, without when it was written."""
+        return {table: self._table(table, *RECORD[table]) for table in tables or RECORD}
+
+    def _table(self, table: str, columns: str, order: str) -> list[Row]:
+        return self.rows(f"SELECT {columns} FROM {table} FINAL WHERE {_HERE.get(table, '1')} ORDER BY {order}")
+
+
+def empty(store: Store) -> None:
+    """Takes all rows out of a store, and with them the memory of which inserts it has seen."""
+    tables = store.rows(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' "
+        "AND name != 'schema_versions' AND total_rows > 0"
+    )
+    for row in tables:
+        store.command(f"TRUNCATE TABLE {row['name']}")
+
+
+@pytest.fixture(scope="module")
+def opened_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A module's own: the engine holds one path a process, and lets go of it once the store is closed."""
+    store = open_store(f"chdb://{tmp_path_factory.mktemp('store')}")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def store(opened_store: Store) -> Store:
+    """Empty."""
+    empty(opened_store)
+    return opened_store
+
+
+@pytest.fixture
+def lanes(store: Store) -> Lanes:
+    return Lanes(store)
+
+
+@pytest.fixture(scope="session")
+def capture() -> Any:
+    return requests_of
