@@ -13,7 +13,8 @@ def main() -> None:
         if error.name and error.name.partition(".")[0] == "spanwitness":
             raise
         sys.stderr.write(
-            f"spanwitness: {error.name} is not installed; the command needs: pip install 'spanwitness[server,embedded]'\n"
+            f"spanwitness: {error.name} is not installed; the command needs: "
+            "pip install 'spanwitness[server,embedded]'\n"
         )
         sys.exit(1)
     app()

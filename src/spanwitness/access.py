@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from spanwitness.api import Pointer, ServeClient
 from spanwitness.app import review_rules, utc_now
-from spanwitness.config import Config
 from spanwitness.errors import StoreHeldError
 from spanwitness.pipeline import Review, TraceIndex
 from spanwitness.store import Embedded, Store, open_store, parse_location
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator
+
+    from spanwitness.config import Config
 
 
 class Access(Protocol):

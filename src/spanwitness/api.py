@@ -12,8 +12,7 @@ import os
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +21,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from spanwitness.errors import SpanWitnessError, StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 POINTER: Final = "spanwitness.serve.json"
 _TIMEOUT_S: Final = 300.0

@@ -8,18 +8,15 @@ import datetime as dt
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from spanwitness.api import Pointer, api, forget, new_token
 from spanwitness.close import ClosePolicy
-from spanwitness.config import CloseConfig, Config, EvaluateConfig
 from spanwitness.errors import SpanWitnessError
 from spanwitness.evaluators import BUNDLE, Bundle, evaluators_by_name
 from spanwitness.pipeline import Ingestion, IngestRules, Review, ReviewRules, Sweep
@@ -29,6 +26,13 @@ from spanwitness.receive.otlp_http import HttpReceiver, otlp_routes, unknown_pat
 from spanwitness.store import Embedded, Store, open_store, parse_location
 from spanwitness.store.batch import BatchLimits
 from spanwitness.tag import TenantRule
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+
+    from spanwitness.config import CloseConfig, Config, EvaluateConfig
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -23,6 +22,9 @@ from spanwitness.config import Config, duration, load
 from spanwitness.errors import ConfigError, SpanWitnessError
 from spanwitness.report import conversation, scores, swaps, versions
 from spanwitness.store import parse_location
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 app = typer.Typer(
     name="spanwitness",
@@ -267,7 +269,9 @@ def check_config_command(
             typer.echo(f"             {kind} {name}: after {idle} of silence")
     for evaluator in rules.bundle.evaluators:
         threshold = rules.bundle.threshold(evaluator.name)
-        typer.echo(f"  evaluate   {evaluator.name}, {'no threshold' if threshold is None else f'threshold {threshold}'}")
+        typer.echo(
+            f"  evaluate   {evaluator.name}, {'no threshold' if threshold is None else f'threshold {threshold}'}"
+        )
 
 
 def shown(
@@ -325,7 +329,7 @@ def swaps_command(
 
 
 @app.command("scores")
-def scores_command(  # noqa: PLR0913 - one parameter an option
+def scores_command(
     config: ConfigOption = None,
     store: StoreOption = None,
     tenant: TenantOption = None,

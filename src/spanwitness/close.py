@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from spanwitness.model import OpenTrace
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from spanwitness.model import OpenTrace
 
 CloseReason = Literal["ended", "idle", "max_age", "requested", "import"]
 

@@ -8,7 +8,6 @@ from typing import Final
 # id whose key comes first here; within one key, to the span that started first. Library-made ids of a room or a
 # conversation before the application's session, that before a thread.
 CONVERSATION_TRUST: Final[tuple[str, ...]] = (
-    "spanwitness.conversation.id",
     "lk.room_sid",
     "room_id",
     "gen_ai.conversation.id",

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from google.protobuf.message import DecodeError
@@ -16,6 +14,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from spanwitness.errors import Rejected, SpanWitnessError
 from spanwitness.receive import Signal
 from spanwitness.receive.otlp_json import to_protobuf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 _LENGTH: Final = 4
 _FIRST_FIELD: Final = 0x0A  # both export requests hold one repeated message, field 1
@@ -179,5 +181,3 @@ def _decodes(body: bytes, signal: Signal) -> bool:
     except DecodeError:
         return False
     return True
-
-

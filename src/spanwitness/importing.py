@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from spanwitness.app import ingest_rules, review_rules, utc_now
-from spanwitness.config import Config
 from spanwitness.errors import SpanWitnessError
 from spanwitness.importer import Damage, Recorded, Recording
 from spanwitness.pipeline import Ingestion, Review, Sweep
 from spanwitness.receive import Signal
-from spanwitness.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+    from rich.console import Console
+
+    from spanwitness.config import Config
+    from spanwitness.store import Store
 
 _BATCH_BYTES = 16_000_000
 
@@ -46,11 +51,7 @@ class Imported:
 
 
 def import_files(files: Sequence[Path], store: Store, config: Config, console: Console) -> Imported:
-    """Imports files; a damaged one is told and the rest is still read.
-
-    Args:
-        console: where progress is drawn, on a terminal only.
-    """
+    """Imports files; a damaged one is told and the rest is still read. Progress is drawn on a terminal only."""
     result = Imported()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from spanwitness.model import Conversation, Facts, SpanRecord, Step, Transcript
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ASKS_FOR_TOOLS = frozenset({"tool_calls", "tool_call", "tool-calls", "tool_use", "function_call"})
 _TO_A_HUMAN = re.compile(

@@ -1,4 +1,4 @@
-"""Changes of the model behind a slot, found in the settled record: pure, so that the same record gives the same ledger."""
+"""Changes of the model behind a slot, found in the settled record: the same record gives the same ledger."""
 
 from __future__ import annotations
 
@@ -150,7 +150,9 @@ def _mismatches(history: Sequence[Use], relation: Relation) -> list[Swap]:
         asked = f"{use.provider or 'unknown'}/{use.requested}"
         if (asked, use.version) in found or relation(use.requested, use.served, use.provider) != "different":
             continue
-        right = {other.conversation_id for other in history if other.requested == use.requested and other.first < use.first}
+        right = {
+            other.conversation_id for other in history if other.requested == use.requested and other.first < use.first
+        }
         wrong = {o.conversation_id for o in history if o.requested == use.requested and o.version == use.version}
         found[asked, use.version] = Swap(
             slot=use.slot,

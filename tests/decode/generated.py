@@ -46,55 +46,43 @@ _FIELDS = (
 )
 
 
-def _sources(dialect: Dialect) -> Iterator[From]:
+def _facts(dialect: Dialect) -> Iterator[From]:
     for name in _FIELDS:
         yield from getattr(dialect, name)
-    yield from (kind.source for kind in (*dialect.kinds, *dialect.actors, *dialect.end))
 
 
-def _words(dialect: Dialect) -> Iterator[str]:
-    for kind in (*dialect.kinds, *dialect.actors, *dialect.end):
-        yield from (value.replace("*", "and more") for value in kind.steps)
-    for source in _sources(dialect):
-        yield from source.spans
-        yield from source.where[1:] if source.where else ()
+def _pairs(dialect: Dialect) -> list[tuple[str, str]]:
+    """What a span of this dialect may plausibly say: key and value."""
+    kinds = (*dialect.kinds, *dialect.actors, *dialect.end)
+    said = {(kind.source.key, value.replace("*", "and more")) for kind in kinds for value in kind.steps}
+    said |= {(source.key, value) for source in _facts(dialect) for value in VALUES}
+    said |= {source.where for source in _facts(dialect) if source.where}
+    said |= {(key, "anything") for key in (*dialect.markers, *dialect.requires)}
+    return sorted(said)
 
 
-def _in_order(words: Iterator[str]) -> list[str]:
-    return sorted(set(words))
+def _names(dialect: Dialect) -> list[str]:
+    told = {value for key, value in _pairs(dialect) if key == SPAN_NAME}
+    return sorted(told | {name for source in _facts(dialect) for name in source.spans} | {"chat gpt-4o"})
 
 
-KEYS = _in_order(
-    key
-    for dialect in DIALECTS
-    for key in (
-        *dialect.markers,
-        *dialect.requires,
-        *(source.key for source in _sources(dialect)),
-        *(source.where[0] for source in _sources(dialect) if source.where),
-        *(f"spanwitness.{name}" for name in ("channel", "intent", "language", "actor", "conversation.ended")),
-        "agent.trajectory.step",
-        "service.name",
-        "service.version",
-        "project_name",
-        *TENANT_KEYS,
-    )
-    if key != SPAN_NAME
-)
-SCOPES = _in_order(scope.replace("*", "unseen") for dialect in DIALECTS for scope in dialect.scopes)
-WORDS = _in_order(word for dialect in DIALECTS for word in _words(dialect))
-NAMES = _in_order(word for word in (*WORDS, "chat gpt-4o", "execute_tool transfer_to_human"))
 _ANSWERED = (
     '{"generations":[[{"message":{"kwargs":{"response_metadata":'
     '{"model_name":"gpt-4o-2024-08-06","system_fingerprint":"fp_1"}}}}]]}'
 )
 VALUES = [
-    *WORDS,
     *("gpt-4o", "gpt-4o-2024-08-06", "gpt-4o-mini", "anthropic/claude-sonnet-4-5", "openai", "127.0.0.1:18080"),
     *("conv-1", "conv-2", "resp_0123", "", "true", "false", "12", "12.0", "12.5", "4294967296", "-1", "٣"),
     *('["stop"]', '["tool_calls","stop"]', "[]", "[3]", '[ "', "stop", "{", "null", '{"model":7}', '{"generations":[]}'),
     *('{"model":"gpt-4o","system_fingerprint":"fp_2","lc_agent_name":"planner"}', _ANSWERED),
 ]
+OWN_KEYS = (
+    *(f"spanwitness.{name}" for name in ("channel", "intent", "language", "actor", "conversation.ended")),
+    *("agent.trajectory.step", "service.name", "service.version", "project_name", *TENANT_KEYS),
+)
+OWN = [(key, value) for key in OWN_KEYS for value in ("true", "3", "human", "acme")]
+KEYS = sorted({key for dialect in DIALECTS for key, _ in _pairs(dialect)} | set(OWN_KEYS))
+SCOPES = sorted({scope.replace("*", "unseen") for dialect in DIALECTS for scope in dialect.scopes})
 TIMES = [0, 1, 999_999_999, 1_793_000_000_123_456_789, 2**63 - 1, 2**63, 2**64 - 1]
 # Field 5000, which nobody has defined: a text, and a number.
 UNKNOWN_FIELDS = b"\xc2\xb8\x02\x03abc", b"\xc0\xb8\x02\x07"
@@ -114,8 +102,16 @@ def _some(values: st.SearchStrategy[Any], most: int = 3) -> st.SearchStrategy[li
     return st.lists(values, max_size=most)
 
 
+def _few(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
+    return st.lists(values, min_size=1, max_size=2) | st.just([])
+
+
 def _maybe(messages: st.SearchStrategy[Proto]) -> st.SearchStrategy[Proto | None]:
     return st.none() | messages
+
+
+def _said(pair: tuple[str, str]) -> KeyValue:
+    return KeyValue(key=pair[0], value=AnyValue(string_value=pair[1]))
 
 
 texts = st.sampled_from(VALUES) | st.text(max_size=8)
@@ -142,16 +138,16 @@ any_values = _newer(
         max_leaves=6,
     )
 )
-_told = st.builds(KeyValue, key=st.sampled_from(KEYS), value=st.builds(AnyValue, string_value=st.sampled_from(VALUES)))
 _free = st.builds(KeyValue, key=st.sampled_from(KEYS) | st.text(max_size=4), value=_maybe(any_values))
-attributes = st.lists(_newer(_told | _told | _free), max_size=8)
+attributes = st.lists(_newer(_free), max_size=3)
 times = st.sampled_from(TIMES) | st.integers(0, 2**64 - 1)
 
 
 def ids(width: int) -> st.SearchStrategy[bytes]:
     """Mostly of the right width, at times of any other or zero."""
-    right = st.integers(1, 3).map(lambda number: number.to_bytes(width, "big"))
-    return st.one_of(right, right, right, st.binary(min_size=width, max_size=width), st.binary(max_size=20))
+    right = [number.to_bytes(width, "big") for number in (1, 2, 3)]
+    wrong = [bytes(width), *(b"\x01" * length for length in range(21) if length != width)]
+    return st.sampled_from([*right * 50, *wrong, b"\xff" * width])
 
 
 def _parents() -> st.SearchStrategy[bytes]:
@@ -161,23 +157,46 @@ def _parents() -> st.SearchStrategy[bytes]:
 events = st.builds(Span.Event, time_unix_nano=times, name=texts, attributes=attributes)
 links = st.builds(Span.Link, trace_id=ids(16), span_id=ids(8), trace_state=texts, attributes=attributes)
 statuses = st.builds(Status, code=st.integers(-1, 4), message=texts)
-spans = _newer(
+_whatever = _newer(
     st.builds(
         Span,
         trace_id=ids(16),
         span_id=ids(8),
         parent_span_id=_parents(),
         trace_state=texts,
-        name=st.sampled_from(NAMES) | texts,
+        name=texts,
         kind=st.sampled_from([0, 1, 2, 3, 4, 5, 6, -1, 2**31 - 1]),
-        start_time_unix_nano=st.sampled_from(TIMES[:4]) | times,
-        end_time_unix_nano=st.sampled_from(TIMES[:4]) | times,
+        start_time_unix_nano=st.sampled_from([*TIMES[:4] * 7, *TIMES]),
+        end_time_unix_nano=st.sampled_from([*TIMES[:4] * 7, *TIMES]),
         attributes=attributes,
         events=_some(_newer(events), 2),
         links=_some(_newer(links), 2),
         status=_maybe(_newer(statuses)),
     )
 )
+
+
+def _spoken(dialect: Dialect) -> st.SearchStrategy[ScopeSpans]:
+    """Spans that say what this dialect's spans say, at times under another's scope."""
+    own = [scope.replace("*", "unseen") for scope in dialect.scopes] or ["acme.unheard_of"]
+    pairs = [pair for pair in _pairs(dialect) if pair[0] != SPAN_NAME] or [("session.id", "conv-1")]
+    deciding = [pair for pair in pairs if pair[0] in {kind.source.key for kind in dialect.kinds}] or pairs
+    span = st.builds(
+        Span,
+        trace_id=st.sampled_from([number.to_bytes(16, "big") for number in (1, 2)]),
+        span_id=st.sampled_from([number.to_bytes(8, "big") for number in range(1, 9)]),
+        name=st.sampled_from(_names(dialect)),
+        start_time_unix_nano=st.sampled_from(TIMES[:4]),
+        attributes=st.builds(
+            lambda first, others: [_said(pair) for pair in (first, *others)],
+            st.sampled_from(deciding),
+            st.lists(st.sampled_from([*pairs, *OWN]), min_size=4, max_size=12),
+        ),
+    )
+    scope = st.builds(InstrumentationScope, name=st.sampled_from([*own * 6, *SCOPES]))
+    return st.builds(ScopeSpans, scope=scope, spans=st.lists(span, min_size=1, max_size=3))
+
+
 scopes = st.builds(InstrumentationScope, name=st.sampled_from(SCOPES) | texts, version=texts)
 resources = st.builds(Resource, attributes=attributes)
 records = _newer(
@@ -198,15 +217,26 @@ records = _newer(
 
 
 def _traces() -> st.SearchStrategy[ExportTraceServiceRequest]:
-    groups = st.builds(ScopeSpans, scope=_maybe(_newer(scopes)), spans=_some(spans))
-    parts = st.builds(ResourceSpans, resource=_maybe(_newer(resources)), scope_spans=_some(_newer(groups), 2))
-    return _newer(st.builds(ExportTraceServiceRequest, resource_spans=_some(_newer(parts), 2)))
+    groups = st.builds(ScopeSpans, scope=_maybe(_newer(scopes)), spans=_some(_whatever))
+    parts = st.builds(ResourceSpans, resource=_maybe(_newer(resources)), scope_spans=_few(_newer(groups)))
+    return _newer(st.builds(ExportTraceServiceRequest, resource_spans=_few(_newer(parts))))
+
+
+def _spoken_traces() -> st.SearchStrategy[ExportTraceServiceRequest]:
+    groups = st.one_of([_spoken(dialect) for dialect in DIALECTS])
+    own = st.lists(st.builds(_said, st.sampled_from(OWN)), max_size=3)
+    parts = st.builds(
+        ResourceSpans,
+        resource=st.builds(Resource, attributes=own),
+        scope_spans=st.lists(groups, min_size=1, max_size=3),
+    )
+    return st.builds(ExportTraceServiceRequest, resource_spans=st.lists(parts, min_size=1, max_size=2))
 
 
 def _logs() -> st.SearchStrategy[ExportLogsServiceRequest]:
     groups = st.builds(ScopeLogs, scope=_maybe(_newer(scopes)), log_records=_some(records))
-    parts = st.builds(ResourceLogs, resource=_maybe(_newer(resources)), scope_logs=_some(_newer(groups), 2))
-    return _newer(st.builds(ExportLogsServiceRequest, resource_logs=_some(_newer(parts), 2)))
+    parts = st.builds(ResourceLogs, resource=_maybe(_newer(resources)), scope_logs=_few(_newer(groups)))
+    return _newer(st.builds(ExportLogsServiceRequest, resource_logs=_few(_newer(parts))))
 
 
 def _serialized(message: Message) -> bytes:
@@ -214,6 +244,7 @@ def _serialized(message: Message) -> bytes:
 
 
 trace_bodies = _traces().map(_serialized)
+spoken_bodies = _spoken_traces().map(_serialized)
 log_bodies = _logs().map(_serialized)
 
 
@@ -225,4 +256,4 @@ def _damaged(bodies: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
 def batches(bodies: st.SearchStrategy[bytes]) -> st.SearchStrategy[tuple[list[bytes], list[str]]]:
     """Requests that are decoded together, some of them damaged, with what each caller is bound to."""
     request = st.tuples(bodies | bodies | bodies | _damaged(bodies), st.sampled_from(["", "", "bound-a", "bound-b"]))
-    return st.lists(request, max_size=4).map(lambda some: ([body for body, _ in some], [caller for _, caller in some]))
+    return st.lists(request, min_size=1, max_size=3).map(lambda some: ([body for body, _ in some], [caller for _, caller in some]))

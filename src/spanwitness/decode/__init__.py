@@ -188,7 +188,7 @@ def _valid_ids(spans: pa.StructArray) -> BoolArray:
 
 def _usable_id(ids: pa.BinaryArray, width: int) -> BoolArray:
     right_width = pc.equal(pc.binary_length(ids), width)
-    return pc.and_(right_width, pc.not_equal(ids, bytes(width))).to_numpy(zero_copy_only=False)
+    return np.asarray(pc.and_(right_width, pc.not_equal(ids, bytes(width))).to_numpy(zero_copy_only=False))
 
 
 def _valid_times(spans: pa.StructArray) -> BoolArray:
@@ -201,7 +201,7 @@ def _log_times(records: pa.StructArray) -> np.ndarray[Any, np.dtype[np.uint64]]:
     # An event may leave its time unset; the observed time then stands for it (OTLP logs data model).
     times = records.field("time_unix_nano").to_numpy(zero_copy_only=False)
     observed = records.field("observed_time_unix_nano").to_numpy(zero_copy_only=False)
-    return np.where(times == 0, observed, times)
+    return np.asarray(np.where(times == 0, observed, times))
 
 
 def _timestamps(nanoseconds: np.ndarray[Any, Any]) -> pa.Array:

@@ -1,5 +1,7 @@
-"""AnyValue columns to text columns, as the Collector's exporter writes them: strings as they are, numbers and
-booleans in JSON's spelling, arrays and maps as JSON, bytes as base64, an empty value as ''.
+"""AnyValue columns to text columns, as the Collector's exporter writes them.
+
+Strings stay as they are, numbers and booleans get JSON's spelling, arrays and maps become JSON, bytes base64, an empty
+value ''.
 """
 
 from __future__ import annotations

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from importlib import resources
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pyarrow as pa
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
 
 MessageName = Literal["Traces", "Logs"]
 _WHOLE: dict[MessageName, Any] = {"Traces": ExportTraceServiceRequest, "Logs": ExportLogsServiceRequest}
@@ -24,10 +27,10 @@ def _handlers() -> dict[str, Any]:
     raw = resources.files(__package__).joinpath("otlp_columns.binpb").read_bytes()
     pool = descriptor_pool.DescriptorPool()
     file = descriptor_pb2.FileDescriptorSet.FromString(raw).file[0]
-    pool.AddSerializedFile(file.SerializeToString())  # type: ignore[no-untyped-call]
-    handlers = ptars.HandlerPool([pool.FindFileByName(file.name)])  # type: ignore[no-untyped-call]
+    pool.AddSerializedFile(file.SerializeToString())
+    handlers = ptars.HandlerPool([pool.FindFileByName(file.name)])
     return {
-        name: handlers.get_for_message(pool.FindMessageTypeByName(f"{file.package}.{name}"))  # type: ignore[no-untyped-call]
+        name: handlers.get_for_message(pool.FindMessageTypeByName(f"{file.package}.{name}"))
         for name in ("Traces", "Logs")
     }
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from google.protobuf import json_format
-from google.protobuf.message import Message
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 _IDS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from spanwitness.demo.cast import TENANT, Agent
 from spanwitness.errors import SpanWitnessError
 from spanwitness.importer import Recording
 from spanwitness.receive import Signal
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 Request = ExportTraceServiceRequest | ExportLogsServiceRequest
 REQUESTS: Final[Mapping[Signal, type[Request]]] = {

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gzip
 import http.client
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 import orjson
@@ -14,9 +13,13 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from spanwitness.demo.otlp_json import to_json
-from spanwitness.demo.play import Part, Request
 from spanwitness.errors import Busy, SpanWitnessError
 from spanwitness.receive import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from spanwitness.demo.play import Part, Request
 
 _TIMEOUT_S: Final = 60.0
 _TRIES: Final = 20

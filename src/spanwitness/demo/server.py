@@ -10,11 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any, Final, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
 from spanwitness.errors import SpanWitnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 IDLE_S: Final = 3
 _START_S: Final = 60.0

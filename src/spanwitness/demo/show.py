@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.status import Status
 from rich.text import Text
 
 from spanwitness.access import reach, running_server
@@ -30,15 +27,22 @@ from spanwitness.report import Ask, literal
 from spanwitness.report.sql import fetch, matching
 from spanwitness.store import Embedded, parse_location
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+    from rich.status import Status
+
 _SENDERS: Final = 8
 _CLOSE_S: Final = 180.0
 _POLL_S: Final = 0.3
-_SETTLED: Final = """
-SELECT count() AS traces FROM (
+_REVIEWED: Final = """
+SELECT count() AS n FROM (
     SELECT TraceId FROM otel_traces_trace_id_ts WHERE {where} AND TraceId IN ({traces})
     GROUP BY TraceId HAVING sum(Batches) <= max(Settled)
 )
 """
+_CLOSED: Final = "SELECT count() AS n FROM conversations_latest WHERE {where} AND hasAny(TraceIds, [{traces}])"
 
 
 @dataclass(slots=True)
@@ -86,9 +90,8 @@ def run(store_url: str, console: Console) -> None:
         sent = _send(parts, server, console)
         _say(console, "sent", f"{sent}; every one stored before it was answered, in {time.monotonic() - begun:.1f} s")
         with reach(config) as access:
-            begun = time.monotonic()
-            _await_closed(trace_ids(parts), server, access.ask, console)
-            _say(console, "closed", f"every conversation, settled and scored, in {time.monotonic() - begun:.1f} s")
+            closed = _await_closed(trace_ids(parts), server, access.ask, console)
+            _say(console, "closed", f"{closed} conversations, each settled and scored")
             tell(access.ask, name, console)
     more(store_url, name, console)
 
@@ -138,18 +141,20 @@ def _send(parts: Sequence[Part], server: Serving, console: Console) -> Sent:
     return sent
 
 
-def _await_closed(traces: set[str], server: Serving, ask: Ask, console: Console) -> None:
-    """Returns once every trace has been reviewed, that is, its conversation is closed and scored.
+def _await_closed(traces: set[str], server: Serving, ask: Ask, console: Console) -> int:
+    """Returns the number of conversations once every trace is reviewed: each conversation is closed and scored.
 
     Raises:
         SpanWitnessError: they are not within the time.
     """
-    sql = _SETTLED.replace("{traces}", ", ".join(map(literal, sorted(traces)))).replace(
-        "{where}", matching(TenantId=TENANT)
-    )
+
+    def count(sql: str) -> int:
+        listed = ", ".join(map(literal, sorted(traces)))
+        return int(fetch(ask, sql.format(where=matching(TenantId=TENANT), traces=listed))[0]["n"])
+
     deadline = time.monotonic() + _CLOSE_S
-    with _busy(console, "waiting for silence to end the conversations") as status:
-        while (done := int(fetch(ask, sql)[0]["traces"])) < len(traces):
+    with _busy(console, f"waiting: {IDLE_S} s of silence close a conversation") as status:
+        while (done := count(_REVIEWED)) < len(traces):
             if time.monotonic() > deadline:
                 raise SpanWitnessError(
                     f"after {_CLOSE_S:.0f} s, {len(traces) - done} of {len(traces)} traces are still open; the server's"
@@ -158,3 +163,4 @@ def _await_closed(traces: set[str], server: Serving, ask: Ask, console: Console)
             if status is not None and done:
                 status.update(f"closing and scoring: {done} of {len(traces)} traces")
             server.pause(_POLL_S)
+    return count(_CLOSED)

@@ -8,17 +8,20 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from spanwitness.columns import Problem
 from spanwitness.decode import decode_logs, decode_spans
 from spanwitness.errors import Rejected, StoreError
 from spanwitness.pipeline.trace_index import TraceIndex
 from spanwitness.receive import Caller, Outcome, Signal
-from spanwitness.store import Store
 from spanwitness.store.batch import Batcher, BatchLimits, Pending, Work
 from spanwitness.tag import TenantRule, index_traces, tag_logs, tag_spans
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from spanwitness.columns import Problem
+    from spanwitness.store import Store
 
 Clock = Callable[[], dt.datetime]
 _NOT_STORED = ["ConversationTrust", "ConversationEnded"]

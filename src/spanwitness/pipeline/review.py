@@ -6,13 +6,12 @@ it is written: killed anywhere, the next sweep does the same again and nothing i
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spanwitness.close import ClosePolicy, Due, by_conversation, due
 from spanwitness.evaluators import BUNDLE, Bundle, run
@@ -22,6 +21,9 @@ from spanwitness.settle import digest, facts, settle
 from spanwitness.store import Store, record, rows
 from spanwitness.swap import find_swaps, version_uses
 from spanwitness.transcript import rebuild
+
+if TYPE_CHECKING:
+    import datetime as dt
 
 log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
@@ -97,7 +99,11 @@ class Review:
         return record.open_traces(self._store, now - 2 * longest if self._looked_through else None)
 
     def close_all(
-        self, now: dt.datetime, reason: Any, traces: set[tuple[str, str]] | None = None, progress: Progress | None = None
+        self,
+        now: dt.datetime,
+        reason: Any,
+        traces: set[tuple[str, str]] | None = None,
+        progress: Progress | None = None,
     ) -> Sweep:
         """Closes every open conversation, or those that have one of some traces (tenant, trace id)."""
         groups = by_conversation(record.open_traces(self._store))
@@ -141,9 +147,7 @@ class Review:
         self._store.insert("otel_traces_trace_id_ts", rows.table([rows.reviewed_row(trace, now) for trace in traces]))
         return written.slots
 
-    def _traces(
-        self, tenant: str, chunk: Sequence[Due], last: Mapping[str, record.LastRevision]
-    ) -> list[OpenTrace]:
+    def _traces(self, tenant: str, chunk: Sequence[Due], last: Mapping[str, record.LastRevision]) -> list[OpenTrace]:
         """The traces of some conversations: the open ones and those of their newest revisions, as they are now."""
         ids = {trace.trace_id for one in chunk for trace in one.traces}
         ids |= {trace for revision in last.values() for trace in revision.traces}
@@ -179,7 +183,7 @@ class Review:
             )
         return written
 
-    def _judge_one(  # noqa: PLR0913 - all that is known of one conversation
+    def _judge_one(
         self,
         one: Due,
         traces: Sequence[OpenTrace],
@@ -202,18 +206,17 @@ class Review:
         if unchanged:
             sweep.unchanged += 1
             return
-        self._record(conversation, one.reason, source, content, traces, written, now)
+        self._record(conversation, one.reason, source, content, written, now)
         sweep.closed += last.number == 0
         sweep.revised += last.number > 0
         sweep.scores += len(self._rules.bundle.evaluators)
 
-    def _record(  # noqa: PLR0913 - the columns of one conversation
+    def _record(
         self,
         conversation: Conversation,
         reason: str,
         source: str,
         content: str,
-        traces: Sequence[OpenTrace],
         written: _Written,
         now: dt.datetime,
     ) -> None:
@@ -262,9 +265,7 @@ class Review:
             if entries:
                 self._store.insert(table, rows.table(entries))
 
-    def _rewrite_spans(
-        self, written: _Written, tenant: str, traces: Sequence[OpenTrace], now: dt.datetime
-    ) -> None:
+    def _rewrite_spans(self, written: _Written, tenant: str, traces: Sequence[OpenTrace], now: dt.datetime) -> None:
         if not written.settlements:
             return
         name = uuid.uuid4().hex
@@ -274,7 +275,7 @@ class Review:
         self._store.command(_REWRITE, {"tenant": tenant, "sweep": name, **span})
 
     def _update_ledger(self, tenant: str, slots: set[Slot], now: dt.datetime) -> list[Swap]:
-        """Versions and swaps of the slots that were touched, from all of their record. Returns the swaps not known before."""
+        """Versions and swaps of the slots that were touched, from all of their record; returns what swaps are new."""
         uses = record.uses_of(self._store, tenant, slots)
         used = version_uses(uses)
         versions = [rows.version_row(use, now) for use in used]

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from spanwitness.identity import CONVERSATION_TRUST, NO_CANDIDATE
-from spanwitness.store import Store
+
+if TYPE_CHECKING:
+    from spanwitness.store import Store
 
 TABLE = "otel_traces_trace_id_ts"
 _HELD_FOR = dt.timedelta(seconds=1)

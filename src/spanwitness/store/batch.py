@@ -11,10 +11,12 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from spanwitness.columns import Problem
 from spanwitness.errors import Busy
+
+if TYPE_CHECKING:
+    from spanwitness.columns import Problem
 
 log = logging.getLogger(__name__)
 Prepared = TypeVar("Prepared")

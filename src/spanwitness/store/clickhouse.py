@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +13,9 @@ from spanwitness.errors import StoreError
 from spanwitness.store.engines import Engine, first_line, open_engine
 from spanwitness.store.location import Location, parse_location
 from spanwitness.store.schema import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _DAYS_AN_INSERT = 90  # ClickHouse refuses more than 100 partitions in one insert (max_partitions_per_insert_block)
 

@@ -7,16 +7,19 @@ import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import clickhouse_connect
 import pyarrow as pa
-from clickhouse_connect.driver.client import Client
 
 from spanwitness.errors import StoreError, StoreHeldError
 from spanwitness.store.location import Embedded, Location, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clickhouse_connect.driver.client import Client
 
 READ_SETTINGS = {"final": 1, "readonly": 2}
 """What somebody who asks gets: each row once, as replaced; and no way to write."""
@@ -54,7 +57,7 @@ class EmbeddedEngine(Engine):
             location.path.mkdir(parents=True, exist_ok=True)
             self.client = self._connect({})
             self.reader = self._connect(READ_SETTINGS)
-            self._raw = chdb.connect(self._path)
+            self._raw: Any = chdb.connect(self._path)  # type: ignore[no-untyped-call]
         except OSError as error:
             raise StoreError(f"cannot use {location}: {error.strerror}") from None
         except Exception as error:
@@ -65,12 +68,14 @@ class EmbeddedEngine(Engine):
         return clickhouse_connect.get_client(interface="chdb", path=self._path, settings=settings)
 
     def insert(self, table: str, rows: pa.Table, settings: dict[str, str]) -> None:
-        # The driver's insert goes through a temporary file on disk. The engine reads Arrow from memory at less cost, and
-        # at much less than `INSERT ... SELECT FROM Python(...)`, which plans a cast of every column for each statement.
+        # The driver's insert goes through a temporary file on disk. Arrow from memory costs less, and much less than
+        # `INSERT ... SELECT FROM Python(...)`, which plans a cast of every column for each statement.
         columns = ", ".join(f"`{name}`" for name in rows.column_names)
         clause = ", ".join(f"{key} = '{value}'" for key, value in settings.items())
         with _in_memory(rows) as path, self._lock:
-            self._raw.query(f"INSERT INTO {table} ({columns}) FROM INFILE '{path}' SETTINGS {clause} FORMAT ArrowStream")
+            self._raw.query(
+                f"INSERT INTO {table} ({columns}) FROM INFILE '{path}' SETTINGS {clause} FORMAT ArrowStream"
+            )
 
     def close(self) -> None:
         self._raw.close()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spanwitness.identity import SOURCE_TRACE, split_candidate
 from spanwitness.model import Event, LogRecord, OpenTrace, Slot, SpanRecord, Use
-from spanwitness.store.clickhouse import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from spanwitness.store.clickhouse import Store
 
 _TRACES = """
 SELECT TenantId, TraceId, min(Start) AS start, max(End) AS end, min(FirstIngestedAt) AS first,
@@ -61,6 +64,11 @@ WHERE TenantId = {tenant:String} AND (ServiceName, AgentName, StepKind) IN {slot
 GROUP BY ServiceName, AgentName, StepKind, ConversationId, ModelVersion, Provider, RequestedModel, ServedModel
 """
 
+_SLOTS = """
+SELECT DISTINCT ServiceName, AgentName, StepKind FROM steps FINAL
+WHERE TenantId = {tenant:String} AND ConversationId IN {conversations:Array(String)} AND ModelVersion != ''
+"""
+
 _VERSIONS = """
 SELECT ServiceName, AgentName, StepKind, ModelVersion FROM model_versions FINAL
 WHERE TenantId = {tenant:String} AND (ServiceName, AgentName, StepKind) IN {slots:Array(Tuple(String, String, String))}
@@ -96,13 +104,13 @@ class LastRevision:
 def open_traces(store: Store, since: dt.datetime | None = None) -> list[OpenTrace]:
     """Traces of which something has arrived that no review has seen.
 
-    Args:
-        since: only those of which something arrived since then; None looks through the whole index.
+    With `since`, only those of which something arrived since then; else the whole index is looked through.
     """
     if since is None:
         return _traces(store, "1", "HAVING batches > settled", {})
     # The inner condition lets the engine leave out the partitions of all earlier days.
-    recent = "(TenantId, TraceId) IN (SELECT TenantId, TraceId FROM otel_traces_trace_id_ts WHERE LastIngestedAt >= {since:DateTime})"
+    recent = """(TenantId, TraceId) IN
+        (SELECT TenantId, TraceId FROM otel_traces_trace_id_ts WHERE LastIngestedAt >= {since:DateTime})"""
     return _traces(store, recent, "HAVING batches > settled", {"since": since})
 
 
@@ -113,7 +121,9 @@ def traces_by_id(store: Store, tenant: str, trace_ids: Sequence[str]) -> list[Op
 
 
 def _traces(store: Store, where: str, having: str, parameters: dict[str, Any]) -> list[OpenTrace]:
-    return [_trace(row) for row in store.rows(_TRACES.replace("{where}", where).replace("{having}", having), parameters)]
+    return [
+        _trace(row) for row in store.rows(_TRACES.replace("{where}", where).replace("{having}", having), parameters)
+    ]
 
 
 def _trace(row: dict[str, Any]) -> OpenTrace:
@@ -138,7 +148,8 @@ def _trace(row: dict[str, Any]) -> OpenTrace:
 def _utc(value: Any) -> dt.datetime:
     if isinstance(value, int):  # Arrow has no DateTime of whole seconds: the engine sends a number
         return dt.datetime.fromtimestamp(value, dt.UTC)
-    return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+    moment: dt.datetime = value
+    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
 
 
 def _where(tenant: str, traces: Sequence[OpenTrace]) -> dict[str, Any]:
@@ -196,7 +207,12 @@ def _span(row: dict[str, Any]) -> StoredSpan:
         ),
     )
     return StoredSpan(
-        span, row["ConversationId"], row["ConversationIdSource"], row["TrajectoryStep"], row["AgentName"], row["Version"]
+        span,
+        row["ConversationId"],
+        row["ConversationIdSource"],
+        row["TrajectoryStep"],
+        row["AgentName"],
+        row["Version"],
     )
 
 
@@ -264,7 +280,7 @@ def _use(tenant: str, row: dict[str, Any]) -> Use:
 
 
 def _from_arrow(value: Any) -> dt.datetime:
-    moment = value.to_pydatetime(warn=False) if hasattr(value, "to_pydatetime") else value
+    moment: dt.datetime = value.to_pydatetime(warn=False) if hasattr(value, "to_pydatetime") else value
     return _utc(moment)
 
 
@@ -297,7 +313,9 @@ def known_swaps(store: Store, tenant: str, slots: Iterable[Slot]) -> dict[SwapKe
     parameters = _of_slots(tenant, slots)
     found = store.rows(_SWAPS, parameters) if parameters["slots"] else []
     return {
-        SwapKey(_slot_of(tenant, row), row["Class"], row["FromVersion"], row["ToVersion"], row["Occurrence"]): _known(row)
+        SwapKey(_slot_of(tenant, row), row["Class"], row["FromVersion"], row["ToVersion"], row["Occurrence"]): _known(
+            row
+        )
         for row in found
     }
 

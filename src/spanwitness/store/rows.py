@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
 
 from spanwitness.identity import NO_CANDIDATE
 from spanwitness.model import Conversation, Facts, OpenTrace, Score, Slot, Step, Swap, VersionUse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _TIME = pa.timestamp("ms")
 _TIME_NS = pa.timestamp("ns")

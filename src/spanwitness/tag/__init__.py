@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from spanwitness import attributes as names
-from spanwitness.columns import Batch, IntArray
 from spanwitness.identity import CONVERSATION_TRUST, NO_CANDIDATE
 from spanwitness.model_names import normalise_provider, parse
 from spanwitness.tag.dialect import Dialect, From, keys
 from spanwitness.tag.dialects import DIALECTS
 from spanwitness.tag.reader import Rows, classify, detect, distinct, empty, read, read_with_source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spanwitness.columns import Batch
 
 __all__ = ["TenantRule", "index_traces", "tag_logs", "tag_spans"]
 
@@ -248,12 +251,12 @@ def _versions(columns: dict[str, pa.Array]) -> tuple[pa.Array, pa.Array]:
 
 
 def model_provider(provider: str, model: str) -> str:
-    """The provider as the conventions spell it; where the span names none, the maker that the model's name gives away."""
+    """The provider as the conventions spell it; where the span names none, the maker that the model's name tells."""
     return normalise_provider(provider) if provider else parse(model).provider
 
 
 def model_version(provider: str, requested: str, served: str) -> str:
-    """`<provider>/<served>`, `<provider>/<requested>?` when nobody says which model answered, '' with no name at all."""
+    """`<provider>/<served>`; `<provider>/<requested>?` when nobody says which model answered; '' without any name."""
     if not served and not requested:
         return ""
     maker = provider or "unknown"

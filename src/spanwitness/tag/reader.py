@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spanwitness.columns import Batch, BoolArray, IntArray
 from spanwitness.tag.dialect import SPAN_NAME, Dialect, From, Kind, Sources, Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from spanwitness.columns import Batch, BoolArray, IntArray
 
 
 class Rows:
@@ -72,7 +76,7 @@ def classify(rows: Rows, kinds: Sequence[Kind]) -> pa.StringArray:
     for kind in kinds:
         column = _read_one(rows, kind.source, None)
         if column is not None:
-            steps = _map_distinct(column, lambda value, steps=kind.steps: _lookup(steps, value))
+            steps = _map_distinct(column, partial(_lookup, kind.steps))
             found = steps if found is None else pc.coalesce(found, steps)
     return empty(rows.n) if found is None else found.fill_null("")
 
