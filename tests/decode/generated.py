@@ -180,12 +180,14 @@ def _spoken(dialect: Dialect) -> st.SearchStrategy[ScopeSpans]:
     """Spans that say what this dialect's spans say, at times under another's scope."""
     own = [scope.replace("*", "unseen") for scope in dialect.scopes] or ["acme.unheard_of"]
     pairs = [pair for pair in _pairs(dialect) if pair[0] != SPAN_NAME] or [("session.id", "conv-1")]
-    deciding = [pair for pair in pairs if pair[0] in {kind.source.key for kind in dialect.kinds}] or pairs
+    steps = [(kind.source.key, value) for kind in dialect.kinds for value, step in kind.steps.items() if step]
+    names = [value.replace("*", "and more") for key, value in steps if key == SPAN_NAME]
+    deciding = [pair for pair in steps if pair[0] != SPAN_NAME] or pairs
     span = st.builds(
         Span,
         trace_id=st.sampled_from([number.to_bytes(16, "big") for number in (1, 2)]),
         span_id=st.sampled_from([number.to_bytes(8, "big") for number in range(1, 9)]),
-        name=st.sampled_from(_names(dialect)),
+        name=st.sampled_from([*names * 3, *_names(dialect)]),
         start_time_unix_nano=st.sampled_from(TIMES[:4]),
         attributes=st.builds(
             lambda first, others: [_said(pair) for pair in (first, *others)],
