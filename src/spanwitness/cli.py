@@ -113,6 +113,7 @@ def serve_command(
         spanwitness serve --store clickhouse://writer@db:8123/agents --grpc 0.0.0.0:4317 --idle 5m
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     with told():
         settings = configured(config, store)
         receive = replace(

@@ -22,7 +22,7 @@ IDLE_S: Final = 3
 _START_S: Final = 60.0
 _STOP_S: Final = 45.0
 _TAIL_BYTES: Final = 4_000
-_TAIL_LINES: Final = 5
+_TAIL_LINES: Final = 3
 
 
 class ServerStoppedError(SpanWitnessError):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 _SENDERS: Final = 8
-_CLOSE_S: Final = 180.0
+_CLOSE_S: Final = 120.0
 _POLL_S: Final = 0.3
 _REVIEWED: Final = """
 SELECT count() AS n FROM (

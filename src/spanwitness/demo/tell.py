@@ -37,9 +37,9 @@ _BY_AGENT: Final = (
 def announce(console: Console) -> None:
     """Who plays."""
     console.print(
-        f"{len(AGENTS)} claims agents of one insurer, each recorded from another instrumentation, replay what they sent:"
-        " real OTLP, with names, ids and times of this run. Half way through, another model begins to answer each of"
-        " them, under the same requested name. Nobody declares it."
+        f"Claims agents of one insurer, {len(AGENTS)} of them, each recorded from another instrumentation, replay what"
+        " they sent: real OTLP, with names, ids and times of this run. Half way through, another model begins to answer"
+        " each of them under the same requested name. Nobody declares it."
     )
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for agent in AGENTS:
@@ -55,31 +55,29 @@ def tell(ask: Ask, run: str, console: Console) -> None:
     _heading(console, "Which model answered", "spanwitness versions")
     console.print(_overview([row for row in used if row["StepKind"] == "llm"]))
     _heading(console, "Swaps that nobody declared", "spanwitness swaps")
-    console.print(_news(changed, run), "")
+    console.print(_news(changed, run))
+    console.print()
     if changed:
         same_place = [row for row in found if _place(row) == _place(changed[0])]
         console.print(swaps.render(same_place, swaps.slots(ask, tenant=TENANT)))
     _heading(console, "The lowest scores", "spanwitness scores")
     console.print(scores.show(ask, tenant=TENANT, limit=_LOWEST))
     if changed:
-        first = changed[0]["FirstConversationId"]
-        _heading(console, "The conversation in which that swap was first seen", f"spanwitness conversation {first}")
-        console.print(conversation.show(ask, first, tenant=TENANT))
+        _heading(console, "The conversation where that swap began", "spanwitness conversation ID")
+        console.print(conversation.show(ask, changed[0]["FirstConversationId"], tenant=TENANT))
     _heading(console, "What cannot be known", "")
     console.print(_untold(used))
 
 
 def more(store_url: str, run: str, console: Console) -> None:
     """Commands to go on with, as they can be pasted."""
-    suffix = [] if parse_location(store_url) == parse_location(DEFAULT_STORE) else ["--store", store_url]
+    default = parse_location(store_url) == parse_location(DEFAULT_STORE)
+    suffix = "" if default else f" --store {shlex.quote(store_url)}"
     _heading(console, "Ask more", "")
-    for words in (
-        ["query", _BY_MODEL],
-        ["query", _BY_AGENT],
-        ["conversation", f"{AGENTS[-1].service}-{run}-0002"],
-    ):
-        console.print(Text("  " + shlex.join(["spanwitness", *words, *suffix])), soft_wrap=True)
-    console.print("\nThe server of this demo is stopped; the record stays. Run it again and it grows.")
+    for words in (f'query "{_BY_MODEL}"', f'query "{_BY_AGENT}"', f"conversation {AGENTS[-1].service}-{run}-0002"):
+        # Not wrapped, so that it can be pasted.
+        console.print(Text(f"  spanwitness {words}{suffix}"), soft_wrap=True)
+    console.print("\nThe demo's server is stopped, its record stays. Run the demo again and the record grows.")
 
 
 def _heading(console: Console, title: str, command: str) -> None:
@@ -117,8 +115,8 @@ def _news(changed: Sequence[Row], run: str) -> str:
         return "None found."
     if new:
         return (
-            f"Another model answers {new} of {len(AGENTS)} agents, and none of their requested names has changed. The"
-            " newest of these swaps:"
+            f"Another model answers {new} of {len(AGENTS)} agents. Where an agent tells which name it requested, that is"
+            " the same as before. The newest of these swaps:"
         )
     return (
         f"This run brought no new swap: both models had already answered these {len(changed)} agents before it, and"

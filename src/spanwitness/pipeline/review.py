@@ -137,13 +137,12 @@ class Review:
         last = record.last_revisions(self._store, tenant, [one.conversation_id for one in chunk])
         traces = self._traces(tenant, chunk, last)
         written = self._judge(chunk, traces, last, now, sweep)
-        if written.moved_from:
-            self._resettle(written, now, sweep, tenant)
+        also = self._resettle(written, now, sweep, tenant) if written.moved_from else []
         self._write(written)
         sweep.swaps += self._update_ledger(tenant, written.slots, now)
         # The spans themselves come after all that is derived from them: until they are rewritten, a sweep that starts
         # over sees from where each of them moved.
-        self._rewrite_spans(written, tenant, traces, now)
+        self._rewrite_spans(written, tenant, [*traces, *also], now)
         self._store.insert("otel_traces_trace_id_ts", rows.table([rows.reviewed_row(trace, now) for trace in traces]))
         return written.slots
 
@@ -237,8 +236,11 @@ class Review:
             rows.score_row(conversation, score, bundle.threshold(score.evaluator), now) for score in scores
         ]
 
-    def _resettle(self, written: _Written, now: dt.datetime, sweep: Sweep, tenant: str) -> None:
-        """Conversations that lost a trace, since its true id arrived later, get a revision without it."""
+    def _resettle(self, written: _Written, now: dt.datetime, sweep: Sweep, tenant: str) -> list[OpenTrace]:
+        """Conversations that lost a trace, since its true id arrived later, get a revision without it.
+
+        Returns the traces that they keep: their steps are numbered anew.
+        """
         moved = written.moved_from
         last = record.last_revisions(self._store, tenant, list(moved))
         before = [Due(tenant, identity, "requested", ()) for identity in moved]
@@ -257,6 +259,7 @@ class Review:
             written.scores += more.scores
             written.settlements += more.settlements
             written.slots |= more.slots
+        return traces
 
     def _write(self, written: _Written) -> None:
         """The conversation's own row goes last: it is what makes a revision count."""

@@ -167,7 +167,7 @@ class HttpReceiver:
     def __init__(self, app: ASGIApp, address: str, *, header_timeout_s: float = 60.0) -> None:
         self._app = app
         self._address = address
-        self._protocol: type[_Watched] = type("_Protocol", (_Watched,), {"header_timeout_s": header_timeout_s})
+        self._protocol = type("_Protocol", (_Watched,), {"header_timeout_s": header_timeout_s})
         self._server: uvicorn.Server | None = None
         self._bound: socket | None = None
         self._ticking: asyncio.Task[None] | None = None
@@ -190,10 +190,11 @@ class HttpReceiver:
         if self._server is None or self._bound is None or self._ticking is None:
             return
         self._server.config.timeout_graceful_shutdown = math.ceil(grace_s)
-        # A connection accepted at the last moment has no time left to ask for anything.
-        self._protocol.header_timeout_s = 0.0
+        # First no more is accepted, then the listener goes: asyncio forgets a connection that comes between the two.
+        asyncio.get_running_loop().remove_reader(self._bound)
         self._server.should_exit = True
         await self._ticking
+        await asyncio.sleep(0)
         await self._server.shutdown([self._bound])
         await asyncio.gather(*self._server.server_state.tasks, return_exceptions=True)
 
