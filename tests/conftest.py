@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,7 +23,7 @@ from spanwitness.testing import EPOCH, ManualClock, frames
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from spanwitness.columns import Problem
     from spanwitness.pipeline import Sweep
@@ -108,6 +115,78 @@ class Lanes:
 
     def _table(self, table: str, columns: str, order: str) -> list[Row]:
         return self.rows(f"SELECT {columns} FROM {table} FINAL WHERE {_HERE.get(table, '1')} ORDER BY {order}")
+
+
+@dataclass
+class Serve:
+    """A running `spanwitness serve` over an embedded store, on free ports."""
+
+    process: subprocess.Popen[str]
+    store: str
+    ready: str
+    log: Path
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return dict(part.split("=") for part in self.ready.split()[1:])
+
+    def terminate(self) -> int:
+        """SIGTERM; the exit status once it has drained."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        """SIGKILL: nothing of it gets a word in."""
+        self.process.kill()
+        self.process.wait(30)
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line that runs SpanWitness."""
+    return [sys.executable, "-m", "spanwitness", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """The environment in which it finds the code under test."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def start_serving(folder: Path, *options: str) -> Serve:
+    """Starts a server and waits for its ready line.
+
+    Raises:
+        AssertionError: it says nothing within a minute; with what stands in its log.
+    """
+    store, log = f"chdb://{folder / 'store'}", folder / "serve.log"
+    line = command("serve", "--store", store, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", *options)
+    with log.open("a") as errors:
+        process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment())  # noqa: S603 - ours
+    lines: queue.Queue[str] = queue.Queue()
+    assert process.stdout is not None
+    threading.Thread(target=lambda: lines.put(process.stdout.readline() if process.stdout else ""), daemon=True).start()
+    with contextlib.suppress(queue.Empty):
+        ready = lines.get(timeout=60).strip()
+        if ready:
+            return Serve(process, store, ready, log)
+    process.kill()
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Serve]]:
+    """Starts servers over one store; all are gone when the test is."""
+    started: list[Serve] = []
+
+    def start(*options: str) -> Serve:
+        started.append(start_serving(tmp_path, *options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.kill()
+        if one.process.stdout is not None:
+            one.process.stdout.close()
 
 
 def empty(store: Store) -> None:

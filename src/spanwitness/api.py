@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 POINTER: Final = "spanwitness.serve.json"
 _TIMEOUT_S: Final = 300.0
+_ALIVE_TIMEOUT_S: Final = 30.0
 
 Query = Callable[[str, str], bytes]
 Close = Callable[[str, str | None], Awaitable[dict[str, int]]]
@@ -116,9 +117,10 @@ class ServeClient:
     def alive(self) -> bool:
         """Whether the server that left the pointer still answers to its token."""
         try:
-            return self._send("/api/query", {"sql": "SELECT 1", "format": "TSV"})[0] == 200  # noqa: PLR2004 - OK
-        except OSError:
-            return False
+            status, _ = self._send("/api/query", {"sql": "SELECT 1", "format": "TSV"}, _ALIVE_TIMEOUT_S)
+        except (OSError, http.client.HTTPException, ValueError):
+            return False  # the port is nobody's by now, or somebody else's
+        return status == 200  # noqa: PLR2004 - OK
 
     def ask(self, sql: str, fmt: str) -> bytes:
         """As Store.ask. Raises StoreError."""
@@ -131,15 +133,15 @@ class ServeClient:
     def _answer(self, path: str, message: dict[str, Any]) -> bytes:
         try:
             status, body = self._send(path, message)
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             raise StoreError(f"the running server at {self._pointer.address} does not answer: {error}") from None
         if status != 200:  # noqa: PLR2004 - OK
             raise StoreError(_told(body))
         return body
 
-    def _send(self, path: str, message: dict[str, Any]) -> tuple[int, bytes]:
+    def _send(self, path: str, message: dict[str, Any], timeout_s: float = _TIMEOUT_S) -> tuple[int, bytes]:
         host, _, port = self._pointer.address.rpartition(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=_TIMEOUT_S)
+        connection = http.client.HTTPConnection(host, int(port), timeout=timeout_s)
         try:
             headers = {"Authorization": f"Bearer {self._pointer.token}", "Content-Type": "application/json"}
             connection.request("POST", path, json.dumps(message), headers)

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from spanwitness.api import Pointer, api, forget, new_token
 from spanwitness.close import ClosePolicy
-from spanwitness.errors import SpanWitnessError
+from spanwitness.errors import SpanWitnessError, fault
 from spanwitness.evaluators import BUNDLE, Bundle, evaluators_by_name
 from spanwitness.pipeline import Ingestion, IngestRules, Review, ReviewRules, Sweep
 from spanwitness.receive import Limits
@@ -150,7 +150,8 @@ class Server:
             try:
                 swept = await self._in_review(self._review.sweep)
             except Exception as error:  # noqa: BLE001 - a sweep that fails is tried again; ingestion never stops for it
-                log.error("the review of closed conversations failed and will be tried again: %s", error)
+                why = str(error) if isinstance(error, SpanWitnessError) else fault(error)
+                log.error("the review of closed conversations failed and will be tried again: %s", why)
             else:
                 _tell(swept)
 

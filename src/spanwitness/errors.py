@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 
@@ -56,6 +58,13 @@ WIRE_CODES: Final[dict[type[Exception], WireCode]] = {
     TooLarge: WireCode("RESOURCE_EXHAUSTED", 413),
     Rejected: WireCode("INVALID_ARGUMENT", 400),
 }
+
+
+def fault(error: BaseException) -> str:
+    """What and where an unforeseen error was, for a log: never its message, which may quote a customer."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
 
 
 def wire_code(error: Exception) -> WireCode:

@@ -100,7 +100,7 @@ def test_every_span_alone_and_from_last_to_first(
     assert lanes.record() == expected
 
 
-@pytest.mark.parametrize(("name", "seed"), SEEDED)
+@pytest.mark.parametrize(("name", "seed"), SEEDED[::2])
 def test_closed_too_early_again_and_again(
     name: str, seed: int, lanes: Lanes, capture: Reader, undisturbed: dict[str, Any]
 ) -> None:

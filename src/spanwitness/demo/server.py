@@ -18,7 +18,6 @@ from spanwitness.errors import SpanWitnessError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-IDLE_S: Final = 3
 _START_S: Final = 60.0
 _STOP_S: Final = 45.0
 _TAIL_BYTES: Final = 4_000
@@ -71,13 +70,17 @@ class Serving:
 
 
 @contextmanager
-def serving(store_url: str) -> Iterator[Serving]:
+def serving(store_url: str, idle: str) -> Iterator[Serving]:
     """A server on this store and on free ports, for as long as the block runs, whatever ends it.
+
+    Args:
+        store_url: where it keeps the record.
+        idle: the silence that ends a conversation, as `serve --idle` takes it.
 
     Raises:
         SpanWitnessError: it does not start, stops by itself, or does not end well. The message has the end of its log.
     """
-    command = [sys.executable, "-m", "spanwitness", "serve", "--store", store_url, "--idle", f"{IDLE_S}s"]
+    command = [sys.executable, "-m", "spanwitness", "serve", "--store", store_url, "--idle", idle]
     command += ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
     # What is configured for another server, such as a tenant's own idle time, is not for this one.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SPANWITNESS_")}

@@ -1,4 +1,4 @@
-"""The demo's course: start a server, send what the agents recorded, wait until all is closed, tell what is on record."""
+"""The demo's course: a server starts, recorded agents send to it, their conversations close, the record is told."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spanwitness.config import Config, StoreConfig
 from spanwitness.demo.cast import AGENTS, TENANT
 from spanwitness.demo.play import Part, items, play, run_name, trace_ids
 from spanwitness.demo.send import FORMS, Form, Sender
-from spanwitness.demo.server import IDLE_S, Serving, serving
+from spanwitness.demo.server import Serving, serving
 from spanwitness.demo.tell import announce, more, tell
 from spanwitness.errors import SpanWitnessError, StoreHeldError
 from spanwitness.receive import Signal
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 _SENDERS: Final = 8
+_IDLE_S: Final = 3
 _CLOSE_S: Final = 120.0
 _POLL_S: Final = 0.3
 _REVIEWED: Final = """
@@ -78,13 +79,13 @@ def run(store_url: str, console: Console) -> None:
     name = run_name(now)
     with ExitStack() as stack:
         with _busy(console, "starting a server"):
-            server = stack.enter_context(serving(store_url))
+            server = stack.enter_context(serving(store_url, f"{_IDLE_S}s"))
             parts = [part for agent in AGENTS for part in play(agent, name, now)]
         _say(
             console,
             "serving",
             f"process {server.pid}, OTLP/gRPC on {server.addresses['grpc']}, OTLP/HTTP on {server.addresses['http']},"
-            f" store {parse_location(store_url)}; {IDLE_S} s of silence end a conversation",
+            f" store {parse_location(store_url)}; {_IDLE_S} s of silence end a conversation",
         )
         begun = time.monotonic()
         sent = _send(parts, server, console)
@@ -153,7 +154,7 @@ def _await_closed(traces: set[str], server: Serving, ask: Ask, console: Console)
         return int(fetch(ask, sql.format(where=matching(TenantId=TENANT), traces=listed))[0]["n"])
 
     deadline = time.monotonic() + _CLOSE_S
-    with _busy(console, f"waiting: {IDLE_S} s of silence close a conversation") as status:
+    with _busy(console, f"waiting: {_IDLE_S} s of silence close a conversation") as status:
         while (done := count(_REVIEWED)) < len(traces):
             if time.monotonic() > deadline:
                 raise SpanWitnessError(

@@ -115,8 +115,8 @@ def _news(changed: Sequence[Row], run: str) -> str:
         return "None found."
     if new:
         return (
-            f"Another model answers {new} of {len(AGENTS)} agents. Where an agent tells which name it requested, that is"
-            " the same as before. The newest of these swaps:"
+            f"Another model answers {new} of {len(AGENTS)} agents. Where they tell which name they requested, it is the"
+            " same as before. The newest of these swaps:"
         )
     return (
         f"This run brought no new swap: both models had already answered these {len(changed)} agents before it, and"

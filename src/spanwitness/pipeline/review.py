@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from spanwitness.close import ClosePolicy, Due, by_conversation, due
+from spanwitness.errors import StoreError, fault
 from spanwitness.evaluators import BUNDLE, Bundle, run
 from spanwitness.model import Conversation, LogRecord, OpenTrace, Score, Slot, Swap, Transcript
 from spanwitness.model_names import relation
@@ -62,6 +63,7 @@ class Sweep:
     closed: int = 0
     revised: int = 0
     unchanged: int = 0
+    failed: int = 0
     scores: int = 0
     swaps: list[Swap] = field(default_factory=list)
 
@@ -125,17 +127,39 @@ class Review:
         return self._close(wanted, now, lambda _done, _all: None)
 
     def _close(self, wanted: Sequence[Due], now: dt.datetime, progress: Progress) -> Sweep:
-        sweep, slots, done = Sweep(), set[Slot](), 0
+        sweep, done = Sweep(), 0
         for chunk in _chunks(wanted, self._rules.chunk_spans):
-            slots |= self._settle(chunk, now, sweep)
+            self._settle_all(chunk, now, sweep)
             done += len(chunk)
             progress(done, len(wanted))
         return sweep
 
-    def _settle(self, chunk: Sequence[Due], now: dt.datetime, sweep: Sweep) -> set[Slot]:
+    def _settle_all(self, chunk: Sequence[Due], now: dt.datetime, sweep: Sweep) -> None:
+        """Settles a chunk. A conversation that we cannot handle stays open and is told; it holds up no other one."""
+        try:
+            self._settle(chunk, now, sweep)
+        except StoreError:
+            raise
+        except Exception as error:
+            if len(chunk) > 1:
+                for one in chunk:
+                    self._settle_all([one], now, sweep)
+                return
+            sweep.failed += 1
+            one = chunk[0]
+            log.error(
+                "conversation %s of tenant %s could not be reviewed and stays open: %s",
+                one.conversation_id,
+                one.tenant,
+                fault(error),
+            )
+
+    def _settle(self, chunk: Sequence[Due], now: dt.datetime, sweep: Sweep) -> None:
         tenant = chunk[0].tenant
         last = record.last_revisions(self._store, tenant, [one.conversation_id for one in chunk])
         traces = self._traces(tenant, chunk, last)
+        if not traces:  # what was open has meanwhile turned out to belong to another conversation
+            return
         written = self._judge(chunk, traces, last, now, sweep)
         also = self._resettle(written, now, sweep, tenant) if written.moved_from else []
         self._write(written)
@@ -144,7 +168,6 @@ class Review:
         # over sees from where each of them moved.
         self._rewrite_spans(written, tenant, [*traces, *also], now)
         self._store.insert("otel_traces_trace_id_ts", rows.table([rows.reviewed_row(trace, now) for trace in traces]))
-        return written.slots
 
     def _traces(self, tenant: str, chunk: Sequence[Due], last: Mapping[str, record.LastRevision]) -> list[OpenTrace]:
         """The traces of some conversations: the open ones and those of their newest revisions, as they are now."""

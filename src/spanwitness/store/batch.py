@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from spanwitness.errors import Busy
+from spanwitness.errors import Busy, StoreError, fault
 
 if TYPE_CHECKING:
     from spanwitness.columns import Problem
@@ -183,7 +183,7 @@ class Batcher(Generic[Prepared]):
 
     async def _one_by_one(self, group: list[Pending], error: Exception) -> None:
         if len(group) == 1:
-            log.error("a request could not be prepared: %s", type(error).__name__, exc_info=error)
+            log.error("a request could not be prepared: %s", fault(error))
             _answer(group[0], Busy("the request could not be processed; this is a fault of SpanWitness"))
             return
         for pending in group:
@@ -194,7 +194,8 @@ class Batcher(Generic[Prepared]):
         try:
             await asyncio.get_running_loop().run_in_executor(self._writer, self._write, work.rows)
         except Exception as error:  # noqa: BLE001 - the sender keeps its data, whatever the store's trouble is
-            log.error("could not store a batch of %d requests: %s", len(group), error)
+            why = str(error) if isinstance(error, StoreError) else fault(error)
+            log.error("could not store a batch of %d requests: %s", len(group), why)
             for pending in group:
                 _answer(pending, Busy("the store did not take the data", retry_after_s=2.0))
         else:
