@@ -220,5 +220,16 @@ def lanes(store: Store) -> Lanes:
 
 
 @pytest.fixture(scope="session")
+def lanes_over() -> Callable[[Store], Lanes]:
+    """Both lanes over a store that a test opened itself; it is emptied."""
+
+    def made(store: Store) -> Lanes:
+        empty(store)
+        return Lanes(store)
+
+    return made
+
+
+@pytest.fixture(scope="session")
 def capture() -> Any:
     return requests_of

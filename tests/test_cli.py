@@ -140,8 +140,8 @@ class TestQuery:
         assert run("query", "SELECT 1 AS n WHERE 0", "--store", recorded).stdout.splitlines()[-1] == "0 rows"
 
     def test_a_null_is_a_dash_and_markup_is_text(self, recorded: str) -> None:
-        result = run("query", "SELECT NULL AS a, '[bold]x[/bold]' AS b", "--store", recorded)
-        assert result.stdout.splitlines()[1].split() == ["-", "[bold]x[/bold]"]
+        result = run("query", "SELECT NULL AS a, '[bold]x[/bold]' AS b, '[/]' AS `[/c]`", "--store", recorded)
+        assert [line.split() for line in result.stdout.splitlines()[:2]] == [["a", "b", "[/c]"], ["-", "[bold]x[/bold]", "[/]"]]
 
     @pytest.mark.parametrize("sql", ["SELECT 1 AS n;", "  SELECT 1 AS n ;\n", "SELECT 1 AS n -- a comment"])
     def test_a_semicolon_or_a_comment_at_the_end_does_no_harm(self, recorded: str, sql: str) -> None:

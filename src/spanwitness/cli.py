@@ -14,6 +14,7 @@ import orjson
 import typer
 from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from spanwitness import __version__
 from spanwitness.access import Access, own, reach
@@ -207,17 +208,20 @@ def _print_table(answer: bytes) -> None:
     lines = [orjson.loads(line) for line in answer.splitlines()]
     if not lines:
         return
-    table = Table(*map(str, lines[0]), box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in lines[0]:
+        table.add_column(_cell(name))
     for row in lines[1:]:
         table.add_row(*map(_cell, row))
     console().print(table)
     console().print(f"{len(lines) - 1} row{'s' if len(lines) != 2 else ''}", style="dim")  # noqa: PLR2004 - header and one row
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> Text:
+    """What stands in a table: as it is, whatever of it looks like markup."""
     if value is None:
-        return "-"
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+        return Text("-")
+    return Text(value if isinstance(value, str) else orjson.dumps(value).decode())
 
 
 @app.command("close")

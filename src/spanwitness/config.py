@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -115,9 +116,12 @@ def parse(tree: Mapping[str, Any]) -> Config:
 def duration(text: Any) -> dt.timedelta:
     """`250ms`, `30s`, `15m`, `2h`, `1d`. Raises ValueError with what is allowed."""
     found = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
-        raise ValueError("a duration such as '250ms', '30s', '15m', '2h' or '1d'")
-    return dt.timedelta(seconds=float(found["number"]) * _UNITS[found["unit"]])
+    try:
+        if found is not None:
+            return dt.timedelta(seconds=float(found["number"]) * _UNITS[found["unit"]])
+    except OverflowError:  # more days than Python counts
+        pass
+    raise ValueError("a duration such as '250ms', '30s', '15m', '2h' or '1d'")
 
 
 def _positive_duration(text: Any) -> dt.timedelta:
@@ -153,7 +157,7 @@ def _header(value: Any) -> str:
 
 def _address(value: Any) -> str:
     host, _, port = _text(value).rpartition(":")
-    if value and not (host and port.isdigit() and int(port) <= 65535):  # noqa: PLR2004 - the last port
+    if value and not (host and port.isdecimal() and int(port) <= 65535):  # noqa: PLR2004 - the last port
         raise ValueError("HOST:PORT, such as '127.0.0.1:4317' (port 0 takes a free one), or '' for off")
     return str(value)
 
@@ -165,8 +169,8 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("a number")  # noqa: TRY004 - the same
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        raise ValueError("a number")
     return float(value)
 
 

@@ -13,9 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ASKS_FOR_TOOLS = frozenset({"tool_calls", "tool_call", "tool-calls", "tool_use", "function_call"})
+_LONGEST_NAME = 200
+_NAMESPACE = re.compile(r"__|[./:]")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _TO_A_HUMAN = re.compile(
-    r"(transfer|hand_?off|escalat|connect|route|forward)\w*(human|person|agent|specialist|representative|operator|live)"
-    r"|^(escalate|escalation|transfer_call|request_human|human_handoff)",
+    r"(?!(?:get|check|list|find|search|is|can|cancel)\b)"
+    r"(?:.*\b(?:transfer|hand ?off|hand ?over|connect|re ?route|route|redirect|forward)\b"
+    r".*\b(?:human|person|live|representative|rep|operator|supervisor|manager|specialist)\b"
+    r"|(?:escalate|escalation)\b|(?:transfer call|request human|human hand ?off)\b)",
 )
 
 
@@ -61,8 +66,8 @@ def is_escalation(span: SpanRecord) -> bool:
 
 
 def names_a_human(tool: str) -> bool:
-    """Whether a tool of this name hands over to a human."""
-    return bool(_TO_A_HUMAN.search(tool.lower()))
+    """Whether a tool of this name hands over to a human. "agent" alone is none: programs hand over to programs so."""
+    return bool(_TO_A_HUMAN.match(" ".join(_WORD.findall(_NAMESPACE.split(tool[:_LONGEST_NAME])[-1])).lower()))
 
 
 def digest(conversation: Conversation) -> str:

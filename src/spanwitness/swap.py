@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from spanwitness.model import Slot, Swap, Use, VersionUse
 
-_ABSENCE_CHANCE = 0.001
+if TYPE_CHECKING:
+    import datetime as dt
+
+_ABSENCE_CHANCE = math.log(0.0001)
 _LEAST_ABSENCE = 5
-_SMOOTHING = 2
 
 
 Relation = Callable[[str, str, str], str]
@@ -18,9 +22,10 @@ Relation = Callable[[str, str, str], str]
 def find_swaps(uses: Iterable[Use], relation: Relation) -> list[Swap]:
     """All changes in the slots of `uses`.
 
-    `version`: a served version that the slot did not know, or that comes back after it had gone. Calls whose served
-    model nobody told take no part: their name proves nothing. Versions that answer in turn (a router, a canary) are
-    told once, when they first appear, and not at all when they did so from the slot's first conversation on.
+    `version`: a served version that the slot did not know, or a known one that takes the place of one that has gone.
+    Calls whose served model nobody told take no part: their name proves nothing. Versions that answer in turn (a
+    router, a canary) are told once, when they first appear, and not at all when they did so from the slot's first
+    conversation on.
     `mismatch`: the served model is not of the requested family.
 
     Args:
@@ -57,63 +62,115 @@ def _version_use(slot: Slot, version: str, group: Sequence[Use]) -> VersionUse:
 
 def _by_slot(uses: Iterable[Use]) -> list[list[Use]]:
     slots: dict[Slot, list[Use]] = {}
-    for use in sorted(uses, key=lambda use: (use.slot, use.first_ns, use.first, use.version)):
+    for use in sorted(uses, key=_order):
         slots.setdefault(use.slot, []).append(use)
     return list(slots.values())
 
 
+def _order(use: Use) -> tuple[Slot, int, dt.datetime, str, str, str, str]:
+    """Total, so that the order in which the uses came decides nothing."""
+    return use.slot, use.first_ns, use.first, use.conversation_id, use.version, use.requested, use.provider
+
+
 class _Presence:
-    """How steadily a version has answered since it appeared, counted in conversations of the slot."""
+    """How steadily a version has answered, counted in conversations, since the mix of versions last changed."""
 
     def __init__(self, at: int) -> None:
         self.first = self.last = at
         self.count = 1
 
-    def gone_by(self, at: int) -> bool:
-        """Whether its silence until conversation number `at` is too long to be chance at the share it had.
-
-        With share p, n conversations without it have the chance (1 - p)^n. p is smoothed, so that a version seen once
-        or twice must stay away for long before its return counts as another change.
-        """
-        silence = at - self.last - 1
-        share = self.count / (self.last - self.first + 1 + _SMOOTHING)
-        return silence >= max(_LEAST_ABSENCE, math.log(_ABSENCE_CHANCE) / math.log(1 - share))
-
     def seen(self, at: int) -> None:
-        if at > self.last:
-            self.count += 1
-            self.last = at
+        self.last = at
+        self.count += 1
 
-    def back(self, at: int) -> None:
-        self.first = self.last = at
-        self.count = 1
+    def gone_by(self, at: int) -> bool:
+        """Whether its silence up to conversation number `at` is too long to be chance.
+
+        It was seen in s and missing from m of the conversations after its first. When nothing else is known of its
+        share, n more without it have the chance B(m + n + 1, s + 1) / B(m + 1, s + 1). So what was seen once or twice
+        must stay away for very long, and two that take turns are not mistaken for two that replace each other.
+        """
+        silence = at - self.last
+        if silence < _LEAST_ABSENCE:
+            return False
+        seen, after_first = self.count - 1, self.last - self.first
+        missing = after_first - seen
+        longer, before = _log_beta(missing + silence, seen), _log_beta(missing, seen)
+        return longer - before < _ABSENCE_CHANCE
+
+
+def _log_beta(missing: int, seen: int) -> float:
+    return math.lgamma(missing + 1) + math.lgamma(seen + 1) - math.lgamma(missing + seen + 2)
+
+
+_Change = tuple[Use, str]
+"""A use, and the version in whose place it came."""
+_Talks = Sequence[Mapping[str, Use]]
+"""By conversation, in order of time: the first use of each version."""
 
 
 def _versions(history: Sequence[Use]) -> list[Swap]:
-    if not history:
-        return []
-    number = _conversation_numbers(history)
-    present: dict[str, _Presence] = {}
-    found: list[Swap] = []
-    current = history[0].version
+    talks: dict[str, dict[str, Use]] = {}
     for use in history:
-        at = number[use.conversation_id]
-        known = present.get(use.version)
-        if known is None:
-            present[use.version] = _Presence(at)
-            if use.version != current and not _baseline(use, history):
-                found.append(_version_swap(use, current, history, found))
-        elif known.gone_by(at):
-            known.back(at)
-            found.append(_version_swap(use, current, history, found))
-        else:
-            known.seen(at)
-        current = use.version
+        talks.setdefault(use.conversation_id, {}).setdefault(use.version, use)
+    new = _newcomers(history)
+    changes = new + _takeovers(list(talks.values()), {use for use, _ in new})
+    found: list[Swap] = []
+    for use, before in sorted(changes, key=lambda change: (_order(change[0]), change[1])):
+        found.append(_version_swap(use, before, history, found))
     return found
 
 
-def _conversation_numbers(history: Sequence[Use]) -> dict[str, int]:
-    return {identity: at for at, identity in enumerate(dict.fromkeys(use.conversation_id for use in history))}
+def _newcomers(history: Sequence[Use]) -> list[_Change]:
+    known: set[str] = set()
+    changes = []
+    for before, use in pairwise(history):
+        known.add(before.version)
+        if use.version not in known and not _baseline(use, history):
+            changes.append((use, before.version))
+    return changes
+
+
+def _takeovers(talks: _Talks, newcomers: set[Use]) -> list[_Change]:
+    """Known versions in the place of one that has gone: told once its absence is sure, dated when they came."""
+    changes: dict[Use, str] = {}
+    present: dict[str, _Presence] = {}
+    mixed = 0  # the conversation since which the versions answer as they do
+    for at, talk in enumerate(talks):
+        if not newcomers.isdisjoint(talk.values()):
+            present, mixed = {}, at  # the shares before it say nothing of the shares since
+        _count(present, talk, at)
+        gone = next((version for version, presence in present.items() if presence.gone_by(at)), None)
+        if gone is not None:
+            since = present[gone].last + 1
+            for use in _back(talks[: at + 1], since, mixed):
+                changes.setdefault(use, gone)
+            present, mixed = {}, since
+            for later in range(since, at + 1):
+                _count(present, talks[later], later)
+    return list(changes.items())
+
+
+def _count(present: dict[str, _Presence], talk: Mapping[str, Use], at: int) -> None:
+    for version in talk:
+        if version in present:
+            present[version].seen(at)
+        else:
+            present[version] = _Presence(at)
+
+
+def _back(talks: _Talks, since: int, mixed: int) -> list[Use]:
+    """First uses from conversation `since` on of the known versions that had been away.
+
+    Those that answered beside the one that has gone, from conversation `mixed` on, only carry on.
+    """
+    firsts = {version: at for at in range(len(talks) - 1, since - 1, -1) for version in talks[at]}
+    return [talks[at][version] for version, at in firsts.items() if _was_away(talks[:at], version, mixed)]
+
+
+def _was_away(earlier: _Talks, version: str, mixed: int) -> bool:
+    last = max((at for at, talk in enumerate(earlier) if version in talk), default=None)
+    return last is not None and (last < mixed or len(earlier) - last > _LEAST_ABSENCE)
 
 
 def _baseline(use: Use, history: Sequence[Use]) -> bool:

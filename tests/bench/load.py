@@ -1,215 +1,175 @@
-"""Load for a receiver of OTLP/gRPC: spans of agents in a closed loop, every answer awaited.
+"""Load for a receiver of OTLP/gRPC in a closed loop: a sender sends again once it has its answer.
 
-A request is serialised once, as a template; each one sent is a copy of it in which the ids are overwritten in place. So
-the generator costs little beside what it measures, and no two requests hold the same span.
+    python -m tests.bench.load HOST:PORT --payload genai --seconds 10
+
+Prints a line of JSON when the senders are warm and one when they are done.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import random
-import re
+import secrets
 import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import grpc
 import numpy as np
 import orjson
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from tests.bench.traffic import PAYLOADS, Stream, templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-    from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
-
-PAYLOADS: Final = {"small": 0, "genai": 3_000, "large": 30_000}
-"""Bytes of prompt and answer in a span."""
-
-# Where an id is to be overwritten. They stand in a request nowhere else.
-_TRACE_MARK: Final = bytes.fromhex("f7a3d1e98c5b")
-_SPAN_MARK: Final = bytes.fromhex("9ec4f2b6")
-_NAME_MARK: Final = b"QxJvZkWq"
-
-_SPANS_A_TRACE: Final = 20
-_TENANTS: Final = 8
-_TEMPLATE_BYTES: Final = 32_000_000
-_CORPUS_BYTES: Final = 4_000_000
-_TIMEOUT_S: Final = 120.0
 _EXPORT: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-
-_AGENTS: Final = ("refunds", "bookings", "triage", "onboarding", "claims")
-_TOOLS: Final = ("find_order", "read_policy", "open_ticket", "quote_price", "look_up_customer")
-_MODELS: Final = (
-    ("openai", "gpt-4o", "gpt-4o-2024-08-06"),
-    ("openai", "gpt-4o-mini", "gpt-4o-mini-2024-07-18"),
-    ("anthropic", "claude-sonnet-4-5", "claude-sonnet-4-5-20250929"),
-    ("gcp.vertex_ai", "gemini-2.5-pro", "gemini-2.5-pro"),
-)
+_TIMEOUT_S: Final = 120.0
+_BACK_OFF_S: Final = 0.05
+_WARM_UP: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A serialised request, and where its ids stand: one row of byte positions for each."""
+@dataclass(slots=True)
+class Tally:
+    """What one sender did: spans acknowledged, seconds each acknowledged request took, answers that were none."""
 
-    body: bytes
-    spans: int
-    traces: NDArray[np.int64]
-    span_ids: NDArray[np.int64]
-    names: NDArray[np.int64]
+    spans: int = 0
+    seconds: list[float] = field(default_factory=list)
+    failures: Counter[str] = field(default_factory=Counter)
 
 
-def templates(payload: str, spans: int, seed: int = 1) -> list[Template]:
-    """Different requests of so many spans each; the same arguments give the same ones."""
-    rng = random.Random(seed)  # noqa: S311 - content, no secret
-    corpus = _corpus(rng)
-    size = (PAYLOADS[payload] + 700) * spans
-    count = max(2, min(32, _TEMPLATE_BYTES // size))
-    return [_template(_request(rng, corpus, payload, spans, number)) for number in range(count)]
+class Sender:
+    """One connection, one request at a time."""
+
+    def __init__(self, address: str, requests: Stream) -> None:
+        # A pool of its own: else all channels of a process to one address share a connection.
+        options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)]
+        self._channel = grpc.insecure_channel(address, options=options)
+        self._export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(_EXPORT)
+        self._requests = iter(requests)
+
+    def send(self, tally: Tally) -> None:
+        """Sends the next request and waits for its answer."""
+        body, spans = next(self._requests)
+        begun = time.perf_counter()
+        try:
+            answer = self._export(body, timeout=_TIMEOUT_S)
+        except grpc.RpcError as error:
+            tally.failures[error.code().name] += 1
+            time.sleep(_BACK_OFF_S)
+            return
+        tally.seconds.append(time.perf_counter() - begun)
+        refused = ExportTraceServiceResponse.FromString(answer).partial_success.rejected_spans
+        if refused:
+            tally.failures["rejected spans"] += refused
+        tally.spans += spans - refused
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._channel.close()
 
 
-def _corpus(rng: random.Random) -> str:
-    """Made-up words, few of them often and many seldom: it compresses about as prose does."""
-    syllables = ("ka", "lo", "mer", "tis", "un", "dra", "ve", "so", "pin", "el", "gar", "ith", "mo", "ra", "es", "tan")
-    words = ["".join(rng.choices(syllables, k=rng.randint(1, 4))) for _ in range(5_000)]
-    weights = list(itertools.accumulate(1 / (rank + 2) for rank in range(len(words))))
-    text: list[str] = []
-    size = 0
-    while size < _CORPUS_BYTES:
-        more = " ".join(rng.choices(words, cum_weights=weights, k=1_000))
-        text.append(more)
-        size += len(more) + 1
-    return " ".join(text)
+def load(
+    address: str, payload: str, spans_per_request: int, concurrency: int, seconds: float, warm: Callable[[], None]
+) -> dict[str, object]:
+    """Loads a receiver for some seconds; what came of it. `warm` is called when the time begins.
+
+    `acknowledged` counts everything, the requests before that too; all other figures are of the time itself.
+    """
+    patterns = templates(payload, spans_per_request)
+    run = secrets.randbelow(1 << 16)
+    senders = [Sender(address, Stream(patterns, number, run)) for number in range(concurrency)]
+    early = [Tally() for _ in senders]
+    tallies = [Tally() for _ in senders]
+    gate = threading.Barrier(concurrency + 1)
+
+    def work(sender: Sender, before: Tally, tally: Tally) -> None:
+        for _ in range(_WARM_UP):
+            sender.send(before)
+        gate.wait()
+        gate.wait()
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            sender.send(tally)
+
+    with ThreadPoolExecutor(concurrency) as pool:
+        done = [pool.submit(work, *each) for each in zip(senders, early, tallies, strict=True)]
+        gate.wait()
+        warm()
+        gate.wait()
+        begun = time.perf_counter()
+        for each in done:
+            each.result()
+        elapsed = time.perf_counter() - begun
+    for sender in senders:
+        sender.close()
+    size = sum(len(pattern.body) for pattern in patterns) / sum(pattern.spans for pattern in patterns)
+    return {**_summary(early, tallies, elapsed), "bytes_per_span": round(size)}
 
 
-def _request(
-    rng: random.Random, corpus: str, payload: str, spans: int, number: int
-) -> ExportTraceServiceRequest:
-    request = ExportTraceServiceRequest()
-    group = request.resource_spans.add()
-    agent = _AGENTS[number % len(_AGENTS)]
-    for key, value in (
-        ("service.name", f"{agent}-service"),
-        ("service.version", "2.4.0"),
-        ("deployment.environment.name", "production"),
-        ("tenant.id", f"tenant-{number % _TENANTS}"),
-        ("telemetry.sdk.language", "python"),
-    ):
-        _put(group.resource, key, value)
-    scope = group.scope_spans.add()
-    scope.scope.name = "opentelemetry.util.genai.handler"
-    scope.scope.version = "1.3b0"
-    for first in range(0, spans, _SPANS_A_TRACE):
-        _trace(rng, corpus, PAYLOADS[payload], scope, agent, min(_SPANS_A_TRACE, spans - first))
-    return request
-
-
-def _trace(rng: random.Random, corpus: str, content: int, scope: ScopeSpans, agent: str, count: int) -> None:
-    """A turn: the agent's span, and under it calls of the model and of tools."""
-    trace_id = _TRACE_MARK + rng.randbytes(10)
-    conversation = f"conv-{_NAME_MARK.decode()}-{rng.getrandbits(32):08x}"
-    model = rng.choice(_MODELS)
-    start = time.time_ns() - 60 * 10**9
-    first = rng.getrandbits(31)
-    for number in range(count):
-        span = scope.spans.add()
-        span.trace_id = trace_id
-        span.span_id = _SPAN_MARK + (first + number).to_bytes(4, "big")
-        if number:
-            span.parent_span_id = _SPAN_MARK + first.to_bytes(4, "big")
-        span.start_time_unix_nano = start + number * 350_000_000 + rng.randrange(10**8)
-        span.end_time_unix_nano = span.start_time_unix_nano + rng.randrange(10**7, 3 * 10**9)
-        _describe(rng, span, agent, model, "invoke_agent" if not number else "chat" if number % 2 else "execute_tool")
-        _put(span, "gen_ai.conversation.id", conversation)
-        if content:
-            _converse(rng, corpus, content, span)
-
-
-def _describe(rng: random.Random, span: Span, agent: str, model: tuple[str, str, str], operation: str) -> None:
-    provider, requested, served = model
-    tool = rng.choice(_TOOLS)
-    subject = {"invoke_agent": agent, "chat": requested, "execute_tool": tool}[operation]
-    span.name = f"{operation} {subject}"
-    span.kind = 3 if operation == "chat" else 1
-    told: dict[str, Any] = {
-        "gen_ai.operation.name": operation,
-        "gen_ai.agent.name": agent,
-        "gen_ai.provider.name": provider,
-        "gen_ai.request.model": requested,
-        "gen_ai.response.model": served,
-        "gen_ai.usage.input_tokens": rng.randrange(200, 20_000),
-        "gen_ai.usage.output_tokens": rng.randrange(5, 2_000),
-        "gen_ai.request.temperature": rng.random(),
-        "gen_ai.tool.name" if operation == "execute_tool" else "gen_ai.response.id": (
-            tool if operation == "execute_tool" else f"resp-{_NAME_MARK.decode()}-{rng.getrandbits(32):08x}"
-        ),
+def _summary(early: Sequence[Tally], tallies: Sequence[Tally], elapsed: float) -> dict[str, object]:
+    spans = sum(tally.spans for tally in tallies)
+    took = np.array([second for tally in tallies for second in tally.seconds] or [0.0])
+    failures = sum((tally.failures for tally in itertools.chain(early, tallies)), Counter[str]())
+    return {
+        "acknowledged": spans + sum(tally.spans for tally in early),
+        "spans": spans,
+        "seconds": elapsed,
+        "requests": len(took),
+        "p50_ms": float(np.percentile(took, 50)) * 1e3,
+        "p99_ms": float(np.percentile(took, 99)) * 1e3,
+        "failures": dict(failures),
     }
-    for key, value in told.items():
-        _put(span, key, value)
 
 
-def _converse(rng: random.Random, corpus: str, content: int, span: Span) -> None:
-    def said(size: int) -> str:
-        begin = rng.randrange(len(corpus) - size)
-        return corpus[begin : begin + size]
-
-    def message(role: str, size: int) -> dict[str, Any]:
-        return {"role": role, "parts": [{"type": "text", "content": said(size)}]}
-
-    asked = [message("system", content // 6), message("user", content // 2)]
-    _put(span, "gen_ai.input.messages", orjson.dumps(asked).decode())
-    _put(span, "gen_ai.output.messages", orjson.dumps([message("assistant", content // 3)]).decode())
-    _put(span, "gen_ai.output.type", "text")
-    _put(span, "gen_ai.request.max_tokens", 4_096)
-    _put(span, "server.address", "models.example.internal")
-    _put(span, "server.port", 443)
+def add_load_options(parser: argparse.ArgumentParser, *, seconds: float) -> None:
+    """The options that say how hard the receiver is loaded."""
+    parser.add_argument("--seconds", type=float, default=seconds, help="of load (default: %(default)s)")
+    parser.add_argument(
+        "--concurrency", type=int, default=16, help="senders, one request in flight each (default: %(default)s)"
+    )
+    parser.add_argument("--spans-per-request", type=int, default=200, help="spans in a request (default: %(default)s)")
 
 
-def _put(holder: Any, key: str, value: str | float) -> None:
-    kind = {str: "string_value", int: "int_value", float: "double_value"}[type(value)]
-    setattr(holder.attributes.add(key=key).value, kind, value)
+def checked(parser: argparse.ArgumentParser, options: argparse.Namespace) -> argparse.Namespace:
+    """The options, or wrong usage told and exit status 2."""
+    if not 0 < options.concurrency <= 256:  # a stream has one byte for its number
+        parser.error(f"--concurrency {options.concurrency}: allowed is 1 to 256")
+    if options.spans_per_request < 1:
+        parser.error(f"--spans-per-request {options.spans_per_request}: allowed is 1 or more")
+    if options.seconds <= 0:
+        parser.error(f"--seconds {options.seconds}: allowed is a number above zero")
+    return options
 
 
-def _template(request: ExportTraceServiceRequest) -> Template:
-    body = request.SerializeToString()
-    spans = sum(len(scope.spans) for group in request.resource_spans for scope in group.scope_spans)
-    return Template(
-        body, spans, _places(body, _TRACE_MARK), _places(body, _SPAN_MARK), _places(body, _NAME_MARK)
+def _tell(found: dict[str, object]) -> None:
+    sys.stdout.buffer.write(orjson.dumps(found) + b"\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.load", description="Loads a receiver of OTLP/gRPC.")
+    parser.add_argument("address", metavar="HOST:PORT")
+    parser.add_argument("--payload", choices=PAYLOADS, default="genai", help="content of a span (default: %(default)s)")
+    add_load_options(parser, seconds=10)
+    options = checked(parser, parser.parse_args())
+    _tell(
+        load(
+            options.address,
+            options.payload,
+            options.spans_per_request,
+            options.concurrency,
+            options.seconds,
+            lambda: _tell({"warm": True}),
+        )
     )
 
 
-def _places(body: bytes, mark: bytes) -> NDArray[np.int64]:
-    starts = np.array([found.start() for found in re.finditer(re.escape(mark), body)], dtype=np.int64)
-    return starts[:, None] + np.arange(len(mark))
-
-
-class Stream:
-    """An endless row of requests, no id twice. Of one thread; streams of different `number` share no id."""
-
-    def __init__(self, patterns: Sequence[Template], number: int = 0, run: int = 0) -> None:
-        self._buffers = [np.frombuffer(one.body, np.uint8).copy() for one in patterns]
-        self._patterns = patterns
-        self._head = ((run & 0xFF) << 8 | number & 0xFF).to_bytes(2, "big")
-        self._number = number
-        self._sent = number  # so that streams do not all send the same content at once
-
-    def __iter__(self) -> Iterator[tuple[bytes, int]]:
-        """Requests, each with the number of its spans."""
-        for sent in itertools.count():
-            at = (self._number + sent) % len(self._patterns)
-            pattern, buffer = self._patterns[at], self._buffers[at]
-            own = self._head + sent.to_bytes(4, "big")
-            buffer[pattern.traces] = np.frombuffer(own, np.uint8)
-            # Multiplied by an odd number: different for different requests, and spread as random ids are.
-            spread = int.from_bytes(own[1:], "big") * 2_654_435_761 & 0xFFFFFFFF
-            buffer[pattern.span_ids] = np.frombuffer(spread.to_bytes(4, "big"), np.uint8)
-            buffer[pattern.names] = np.frombuffer(f"{self._number & 0xFF:02x}{sent:06x}".encode()[-8:], np.uint8)
-            yield buffer.tobytes(), pattern.spans
+if __name__ == "__main__":
+    main()

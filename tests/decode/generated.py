@@ -73,7 +73,18 @@ _ANSWERED = (
 VALUES = [
     *("gpt-4o", "gpt-4o-2024-08-06", "gpt-4o-mini", "anthropic/claude-sonnet-4-5", "openai", "127.0.0.1:18080"),
     *("conv-1", "conv-2", "resp_0123", "", "true", "false", "12", "12.0", "12.5", "4294967296", "-1", "٣"),
-    *('["stop"]', '["tool_calls","stop"]', "[]", "[3]", '[ "', "stop", "{", "null", '{"model":7}', '{"generations":[]}'),
+    *(
+        '["stop"]',
+        '["tool_calls","stop"]',
+        "[]",
+        "[3]",
+        '[ "',
+        "stop",
+        "{",
+        "null",
+        '{"model":7}',
+        '{"generations":[]}',
+    ),
     *('{"model":"gpt-4o","system_fingerprint":"fp_2","lc_agent_name":"planner"}', _ANSWERED),
 ]
 OWN_KEYS = (
@@ -255,7 +266,11 @@ def _damaged(bodies: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
     return cut | st.sampled_from([b"\xff", b"\x0a\x05ab", b"\x0a\x03\x0a\xff\xff", b"\x00", b"not OTLP at all"])
 
 
+def _parted(some: list[tuple[bytes, str]]) -> tuple[list[bytes], list[str]]:
+    return [body for body, _ in some], [caller for _, caller in some]
+
+
 def batches(bodies: st.SearchStrategy[bytes]) -> st.SearchStrategy[tuple[list[bytes], list[str]]]:
     """Requests that are decoded together, some of them damaged, with what each caller is bound to."""
     request = st.tuples(bodies | bodies | bodies | _damaged(bodies), st.sampled_from(["", "", "bound-a", "bound-b"]))
-    return st.lists(request, min_size=1, max_size=3).map(lambda some: ([body for body, _ in some], [caller for _, caller in some]))
+    return st.lists(request, min_size=1, max_size=3).map(_parted)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import pyarrow as pa
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable, Sequence
 
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -48,15 +49,26 @@ class Reading:
     refused: dict[int, int | None] = field(default_factory=dict)
 
 
+@dataclass
+class Around:
+    """What a span or log record stands in."""
+
+    scope: InstrumentationScope
+    resource: Iterable[KeyValue]
+    caller: str
+    rule: TenantRule
+    at: dt.datetime
+
+
 def read_spans(bodies: Sequence[bytes], callers: Sequence[str], rule: TenantRule, at: dt.datetime) -> Reading:
     """The rows of otel_traces, with what the trace index wants besides."""
 
     def rows(body: bytes, caller: str) -> list[Row | None]:
         return [
-            _span_row(span, dict(scope=scope.scope, resource=part.resource.attributes), caller, rule, at)
+            _span_row(span, Around(group.scope, part.resource.attributes, caller, rule, at))
             for part in ExportTraceServiceRequest.FromString(body).resource_spans
-            for scope in part.scope_spans
-            for span in scope.spans
+            for group in part.scope_spans
+            for span in group.spans
         ]
 
     return _read(bodies, callers, rows)
@@ -67,18 +79,16 @@ def read_logs(bodies: Sequence[bytes], callers: Sequence[str], rule: TenantRule,
 
     def rows(body: bytes, caller: str) -> list[Row | None]:
         return [
-            _log_row(record, dict(scope=scope.scope, resource=part.resource.attributes), caller, rule, at)
+            _log_row(record, Around(group.scope, part.resource.attributes, caller, rule, at))
             for part in ExportLogsServiceRequest.FromString(body).resource_logs
-            for scope in part.scope_logs
-            for record in scope.log_records
+            for group in part.scope_logs
+            for record in group.log_records
         ]
 
     return _read(bodies, callers, rows)
 
 
-def _read(
-    bodies: Sequence[bytes], callers: Sequence[str], rows: Callable[[bytes, str], list[Row | None]]
-) -> Reading:
+def _read(bodies: Sequence[bytes], callers: Sequence[str], rows: Callable[[bytes, str], list[Row | None]]) -> Reading:
     reading = Reading()
     for index, (body, caller) in enumerate(zip(bodies, callers, strict=True)):
         try:
@@ -91,6 +101,18 @@ def _read(
         if len(good) < len(found):
             reading.refused[index] = len(found) - len(good) if good else None
     return reading
+
+
+def plain_rows(table: pa.Table) -> list[Row]:
+    """A table in the same plain values: times are whole numbers of the column's unit, maps are lists of pairs."""
+    columns = {name: table[name].cast(_plain_type(table[name].type)).to_pylist() for name in table.column_names}
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(kind):
+        return pa.int64()
+    return pa.list_(_plain_type(kind.value_type)) if pa.types.is_list(kind) else kind
 
 
 def text(value: AnyValue) -> str:
@@ -141,13 +163,13 @@ def _name(names: Sequence[str], code: int) -> str:
     return names[code] if 0 <= code < len(names) else names[0]
 
 
-def _span_row(span: Span, where: dict[str, Any], caller: str, rule: TenantRule, at: dt.datetime) -> Row | None:
+def _span_row(span: Span, around: Around) -> Row | None:
     start, end = span.start_time_unix_nano, span.end_time_unix_nano
     ids = (span.trace_id, 16), (span.span_id, 8)
     if any(len(raw) != width or not any(raw) for raw, width in ids) or max(start, end) > LATEST:
         return None
-    resource, attributes = _pairs(where["resource"]), _pairs(span.attributes)
-    tags = _tags(Seen(where["scope"].name, span.name, dict(attributes)))
+    resource, attributes = _pairs(around.resource), _pairs(span.attributes)
+    tags = _tags(Seen(around.scope.name, span.name, dict(attributes)))
     tags["AgentVersion"] = tags["AgentVersion"] or dict(resource).get("service.version", "")
     return {
         "Timestamp": start,
@@ -157,8 +179,8 @@ def _span_row(span: Span, where: dict[str, Any], caller: str, rule: TenantRule, 
         "TraceState": span.trace_state,
         "SpanName": span.name,
         "SpanKind": _name(SPAN_KINDS, span.kind),
-        "ScopeName": where["scope"].name,
-        "ScopeVersion": where["scope"].version,
+        "ScopeName": around.scope.name,
+        "ScopeVersion": around.scope.version,
         "Duration": max(end - start, 0),
         "StatusCode": _name(STATUSES, span.status.code),
         "StatusMessage": span.status.message,
@@ -169,13 +191,13 @@ def _span_row(span: Span, where: dict[str, Any], caller: str, rule: TenantRule, 
         "Links.SpanId": [_id(link.span_id, 8) for link in span.links],
         "Links.TraceState": [link.trace_state for link in span.links],
         "Links.Attributes": [_pairs(link.attributes) for link in span.links],
-        **_owner(resource, attributes, caller, rule, at),
+        **_owner(resource, attributes, around),
         "SpanAttributes": attributes,
         **tags,
     }
 
 
-def _log_row(record: LogRecord, where: dict[str, Any], caller: str, rule: TenantRule, at: dt.datetime) -> Row | None:
+def _log_row(record: LogRecord, around: Around) -> Row | None:
     time = record.time_unix_nano or record.observed_time_unix_nano
     if time > LATEST:
         return None
@@ -188,29 +210,23 @@ def _log_row(record: LogRecord, where: dict[str, Any], caller: str, rule: Tenant
         "SeverityText": record.severity_text,
         "SeverityNumber": min(max(record.severity_number, 0), 255),
         "Body": text(record.body),
-        "ScopeName": where["scope"].name,
-        "ScopeVersion": where["scope"].version,
+        "ScopeName": around.scope.name,
+        "ScopeVersion": around.scope.version,
         "EventName": record.event_name,
-        **_owner(_pairs(where["resource"]), attributes, caller, rule, at),
+        **_owner(_pairs(around.resource), attributes, around),
         "LogAttributes": attributes,
         "ConversationId": dict(attributes).get("gen_ai.conversation.id", ""),
     }
 
 
-def _owner(
-    resource: list[tuple[str, str]],
-    attributes: list[tuple[str, str]],
-    caller: str,
-    rule: TenantRule,
-    at: dt.datetime,
-) -> Row:
-    told = [dict(place).get(name, "") for place in (resource, attributes) for name in rule.attributes]
+def _owner(resource: list[tuple[str, str]], attributes: list[tuple[str, str]], around: Around) -> Row:
+    told = [dict(place).get(name, "") for place in (resource, attributes) for name in around.rule.attributes]
     held = dict(resource)
     return {
         "ServiceName": held.get("service.name") or held.get("project_name", ""),
         "ResourceAttributes": resource,
-        "TenantId": caller or next(filter(None, told), rule.default),
-        "IngestedAt": int(at.timestamp() * 1000),
+        "TenantId": around.caller or next(filter(None, told), around.rule.default),
+        "IngestedAt": int(around.at.timestamp() * 1000),
     }
 
 
@@ -338,16 +354,17 @@ def _believed(span: Seen, source: From, requested: str | None) -> str:
 
 def _inside(document: str, path: Sequence[str | int]) -> str:
     try:
-        value = orjson.loads(document)
+        value: Any = orjson.loads(document)
         for part in path:
-            value = value[part] if isinstance(value, list if isinstance(part, int) else dict) else None
+            fits = isinstance(value, list) if isinstance(part, int) else isinstance(value, dict)
+            value = value[part] if fits else None
     except (orjson.JSONDecodeError, KeyError, IndexError):
         return ""
     return value if isinstance(value, str) else ""
 
 
 def _whole(digits: str) -> int:
-    return int(digits.split(".")[0]) if re.fullmatch(r"[0-9]{1,9}(\.0*)?", digits) else 0
+    return int(digits.split(".", maxsplit=1)[0]) if re.fullmatch(r"[0-9]{1,9}(\.0*)?", digits) else 0
 
 
 def read_index(rows: Sequence[Row]) -> list[Row]:

@@ -222,5 +222,5 @@ async def test_ipv6_address_is_bound_and_told_in_brackets(bench: Bench) -> None:
 
 
 def test_limits_under_which_nothing_would_pass_are_refused() -> None:
-    with pytest.raises(ConfigError, match="max_message_bytes: 10 is not allowed; allowed is 1 to "):
+    with pytest.raises(ConfigError, match="max_request: 10 is not allowed; allowed is 1 to "):
         Limits(message_bytes=10, in_flight_bytes=9)

@@ -141,7 +141,7 @@ async def test_sender_that_gives_up_leaves_the_server_well(grpc_bench: Bench) ->
         assert await call(grpc_bench.address, b"") == b""
 
 
-async def test_open_connection_gets_unavailable_for_new_calls_while_draining(grpc_bench: Bench) -> None:
+async def test_new_call_on_an_open_connection_is_retryable_while_draining(grpc_bench: Bench) -> None:
     grpc_bench.ingest.gate = asyncio.Event()
     async with grpc_bench.up() as receiver, grpc.aio.insecure_channel(grpc_bench.address) as channel:
         export: Any = channel.unary_unary(TRACES)
@@ -151,7 +151,8 @@ async def test_open_connection_gets_unavailable_for_new_calls_while_draining(grp
         await grpc_bench.refusing()
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await export(b"")
-        assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+        # Which of the two depends on whether the connection heard of the stop before the call; OTLP retries both.
+        assert refused.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
         grpc_bench.ingest.gate.set()
         assert await first == b""
         await stopping

@@ -40,6 +40,7 @@ FROM (
 ) AS t
 INNER JOIN (SELECT * FROM span_settlements WHERE Sweep = {sweep:String}) AS s
     ON t.TenantId = s.TenantId AND t.TraceId = s.TraceId AND t.SpanId = s.SpanId
+SETTINGS max_partitions_per_insert_block = 0  -- a conversation may go on for more days than the 100 allowed
 """
 
 

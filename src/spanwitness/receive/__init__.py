@@ -78,8 +78,8 @@ class Limits:
         """Raises ConfigError if no request could ever pass."""
         if not 0 < self.message_bytes <= self.in_flight_bytes:
             raise ConfigError(
-                f"receive.max_message_bytes: {self.message_bytes} is not allowed; "
-                f"allowed is 1 to receive.max_in_flight_bytes ({self.in_flight_bytes})"
+                f"receive.max_request: {self.message_bytes} is not allowed; "
+                f"allowed is 1 to receive.max_in_flight ({self.in_flight_bytes})"
             )
 
 

@@ -168,9 +168,7 @@ class HttpReceiver:
         self._app = app
         self._address = address
         self._protocol = type("_Protocol", (_Watched,), {"header_timeout_s": header_timeout_s})
-        self._server: uvicorn.Server | None = None
-        self._bound: socket | None = None
-        self._ticking: asyncio.Task[None] | None = None
+        self._running: tuple[uvicorn.Server, socket, asyncio.Task[None]] | None = None
 
     async def start(self) -> str:
         """Accepts requests from now on; returns the bound HOST:PORT.
@@ -180,23 +178,24 @@ class HttpReceiver:
         """
         bound = listen(KEY, self._address)
         host, port = bound.getsockname()[:2]
-        self._server = await _started(self._config(), bound)
-        self._bound = bound
-        self._ticking = asyncio.create_task(self._server.main_loop())
+        server = await _started(self._config(), bound)
+        self._running = server, bound, asyncio.create_task(server.main_loop())
         return host_port(host, port)
 
     async def stop(self, grace_s: float) -> None:
         """Closes the listener and idle connections, answers what is being read or stored, the rest with 503 at last."""
-        if self._server is None or self._bound is None or self._ticking is None:
+        running, self._running = self._running, None
+        if running is None:
             return
-        self._server.config.timeout_graceful_shutdown = math.ceil(grace_s)
+        server, bound, ticking = running
         # First no more is accepted, then the listener goes: asyncio forgets a connection that comes between the two.
-        asyncio.get_running_loop().remove_reader(self._bound)
-        self._server.should_exit = True
-        await self._ticking
+        asyncio.get_running_loop().remove_reader(bound)
+        server.config.timeout_graceful_shutdown = math.ceil(grace_s)
+        server.should_exit = True
+        await ticking
         await asyncio.sleep(0)
-        await self._server.shutdown([self._bound])
-        await asyncio.gather(*self._server.server_state.tasks, return_exceptions=True)
+        await server.shutdown([bound])
+        await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
 
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(

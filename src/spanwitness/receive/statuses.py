@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import traceback
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -21,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from spanwitness.errors import Busy, Rejected, wire_code
+from spanwitness.errors import Busy, Rejected, fault, wire_code
 from spanwitness.receive import Signal
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def refusal_of(error: Exception) -> Refusal:
         return Refusal(code.grpc, code.http, str(error)[:_REASON_CHARS])
     if isinstance(error, Busy):
         return Refusal(code.grpc, code.http, str(error)[:_REASON_CHARS], max(0.0, error.retry_after_s))
-    _log_fault(error)
+    logger.error("request answered as retryable after %s", fault(error))
     return Refusal(code.grpc, code.http, _FAULT, 1.0)
 
 
@@ -114,11 +113,3 @@ def _packed(message: Message) -> AnyMessage:
     packed = AnyMessage()
     packed.Pack(message)
     return packed
-
-
-def _log_fault(error: Exception) -> None:
-    """Says where it happened, never what it said: a driver's or a parser's error may quote a user's data."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    where = " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
-    cause = f" from {type(error.__cause__).__qualname__}" if error.__cause__ else ""
-    logger.error("request answered as retryable after %s%s at %s", type(error).__qualname__, cause, where)

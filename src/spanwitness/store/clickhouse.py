@@ -47,7 +47,7 @@ class Store:
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """The answer to a statement of our own."""
-        with self._told("query"):
+        with self._told("query"), self._engine.asking(self._engine.client):
             return self._engine.client.query_arrow(sql, parameters=dict(parameters or {}), use_strings=True)
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -56,12 +56,12 @@ class Store:
 
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """A statement of our own without an answer."""
-        with self._told("statement"):
+        with self._told("statement"), self._engine.asking(self._engine.client):
             self._engine.client.command(sql, parameters=dict(parameters or {}))
 
     def ask(self, sql: str, fmt: str) -> bytes:
         """What a user asks, in one of ClickHouse's formats. Read only; replaced rows are left out (final=1)."""
-        with self._told("query"):
+        with self._told("query"), self._engine.asking(self._engine.reader):
             return bytes(self._engine.reader.raw_query(sql, fmt=fmt))
 
     def migrate(self) -> None:

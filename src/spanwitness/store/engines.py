@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import clickhouse_connect
@@ -34,6 +34,11 @@ class Engine(ABC):
     @abstractmethod
     def insert(self, table: str, rows: pa.Table, settings: dict[str, str]) -> None:
         """Inserts rows by column name; returns once they are stored."""
+
+    @contextmanager
+    def asking(self, client: Client) -> Iterator[None]:  # noqa: ARG002 - for engines to which it matters
+        """Held while one of the two clients is asked something."""
+        yield
 
     @abstractmethod
     def close(self) -> None:
@@ -63,9 +68,22 @@ class EmbeddedEngine(Engine):
         except Exception as error:
             raise _opening_failed(location, error) from error
         self._lock = threading.Lock()
+        self._asking = (threading.Lock(), threading.Lock())
 
     def _connect(self, settings: dict[str, Any]) -> Client:
         return clickhouse_connect.get_client(interface="chdb", path=self._path, settings=settings)
+
+    @contextmanager
+    def asking(self, client: Client) -> Iterator[None]:
+        # What a statement had put out before it failed stays with its connection, and would stand before the answer to
+        # the next one, whoever asks that. It is taken away while nobody else can ask.
+        with self._asking[client is self.reader]:
+            try:
+                yield
+            except Exception:
+                with suppress(Exception):
+                    client.raw_query("SELECT 1", fmt="TSV")
+                raise
 
     def insert(self, table: str, rows: pa.Table, settings: dict[str, str]) -> None:
         # The driver's insert goes through a temporary file on disk. Arrow from memory costs less, and much less than
