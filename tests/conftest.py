@@ -53,10 +53,10 @@ _HERE = {"model_versions": "Gone = 0", "model_swaps": "Withdrawn = 0"}
 def requests_of(name: str) -> Requests:
     """A capture's requests as they came, its logs after its spans."""
     found: Requests = []
-    for signal, suffix in _SUFFIX.items():
+    for kind, suffix in _SUFFIX.items():
         path = CAPTURES / f"{name}{suffix}"
         if path.exists():
-            found += [(signal, body) for body in frames(gzip.decompress(path.read_bytes()))]
+            found += [(kind, body) for body in frames(gzip.decompress(path.read_bytes()))]
     return found
 
 
@@ -86,10 +86,10 @@ class Lanes:
 
     def ingest_all(self, requests: Requests) -> None:
         """Takes requests in, as one batch a signal."""
-        for signal in Signal:
-            bodies = [body for kind, body in requests if kind is signal]
+        for wanted in Signal:
+            bodies = [body for kind, body in requests if kind is wanted]
             if bodies:
-                assert self.ingest(bodies, signal) == {}
+                assert self.ingest(bodies, wanted) == {}
 
     def review(self, now: dt.datetime | None = None) -> Sweep:
         """One pass of the review lane."""
@@ -139,6 +139,8 @@ class Serve:
         """SIGKILL: nothing of it gets a word in."""
         self.process.kill()
         self.process.wait(30)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 def command(*arguments: str) -> list[str]:
@@ -172,6 +174,12 @@ def start_serving(folder: Path, *options: str) -> Serve:
     raise AssertionError(log.read_text())
 
 
+@pytest.fixture(scope="session")
+def serving() -> Callable[..., Serve]:
+    """Starts a server in a folder; whoever starts it ends it."""
+    return start_serving
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Serve]]:
     """Starts servers over one store; all are gone when the test is."""
@@ -183,10 +191,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Serve]]:
 
     yield start
     for one in started:
-        if one.process.poll() is None:
-            one.kill()
-        if one.process.stdout is not None:
-            one.process.stdout.close()
+        one.kill()
 
 
 def empty(store: Store) -> None:

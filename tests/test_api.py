@@ -1,4 +1,4 @@
-"""The local API of a running server: who may ask, what it answers, and the pointer that the other commands find it by."""
+"""The local API of a running server: who may ask, what it answers, and the pointer that other commands find it by."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class TestApi:
         assert client.close("other", "acme") == {"closed": 0, "revised": 0, "unchanged": 1}
 
     def test_what_the_store_refuses_is_its_own_message(self, client: ServeClient) -> None:
-        with pytest.raises(StoreError, match="^query on chdb://store: no table nowhere$"):
+        with pytest.raises(StoreError, match=r"^query on chdb://store: no table nowhere$"):
             client.ask("SELECT 1 FROM nowhere", "CSV")
 
     @pytest.mark.parametrize("path", ["/api/query", "/api/close"])
@@ -129,7 +129,9 @@ class TestPointer:
         Pointer("127.0.0.1:1", TOKEN, 7).write(tmp_path)
         assert not target.exists()
 
-    @pytest.mark.parametrize("content", ["", "{", "[]", '{"address": "x"}', '{"address": "x", "token": "t", "pid": "p"}'])
+    @pytest.mark.parametrize(
+        "content", ["", "{", "[]", '{"address": "x"}', '{"address": "x", "token": "t", "pid": "p"}']
+    )
     def test_one_that_is_damaged_is_none(self, tmp_path: Path, content: str) -> None:
         (tmp_path / POINTER).write_text(content)
         assert Pointer.read(tmp_path) is None
@@ -155,7 +157,9 @@ class TestRunningServer:
         Pointer(f"127.0.0.1:{free}", TOKEN, 1).write(tmp_path)
         assert running_server(f"chdb://{tmp_path}") is None
 
-    def test_a_pointer_whose_port_belongs_to_another_server_now_counts_as_none(self, tmp_path: Path, address: str) -> None:
+    def test_a_pointer_whose_port_belongs_to_another_server_now_counts_as_none(
+        self, tmp_path: Path, address: str
+    ) -> None:
         Pointer(address, "an older token", 1).write(tmp_path)
         assert running_server(f"chdb://{tmp_path}") is None
 

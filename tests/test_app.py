@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import httpx
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
+from spanwitness.access import reach
 from spanwitness.api import POINTER, Pointer, ServeClient
 from spanwitness.config import parse
-from spanwitness.access import reach
 from spanwitness.evaluators import BUNDLE
 from spanwitness.testing import chat, trace_request, until
 
@@ -33,14 +36,12 @@ EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 
 def send_http(server: Serve, body: bytes, within_s: float = 10.0) -> httpx.Response:
-    return httpx.post(
-        f"http://{server.addresses['http']}/v1/traces", content=body, headers=PROTOBUF, timeout=within_s
-    )
+    return httpx.post(f"http://{server.addresses['http']}/v1/traces", content=body, headers=PROTOBUF, timeout=within_s)
 
 
 def send_grpc(server: Serve, body: bytes, within_s: float = 10.0) -> ExportTraceServiceResponse:
     with grpc.insecure_channel(server.addresses["grpc"]) as channel:
-        export = channel.unary_unary(EXPORT, response_deserializer=ExportTraceServiceResponse.FromString)
+        export: Any = channel.unary_unary(EXPORT, response_deserializer=ExportTraceServiceResponse.FromString)
         answer: ExportTraceServiceResponse = export(body, timeout=within_s)
         return answer
 
@@ -55,32 +56,41 @@ def count(store: str, table: str) -> int:
     return int(asked(store, f"SELECT toUInt32(count()) AS n FROM {table}")[0]["n"])
 
 
-def test_the_ready_line_tells_addresses_that_accept_data(serve: Start) -> None:
-    server = serve()
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, serving: Start) -> Iterator[Serve]:
+    """Shared by tests that leave it as it is, each with a tenant of its own."""
+    started = serving(tmp_path_factory.mktemp("server"), "--idle", "1h")
+    yield started
+    started.kill()
+
+
+def spans_of(server: Serve, tenant: str) -> int:
+    return count(server.store, f"otel_traces WHERE TenantId = '{tenant}'")
+
+
+def test_the_ready_line_tells_addresses_that_accept_data(server: Serve) -> None:
     assert server.ready.split()[0] == "ready"
     assert list(server.addresses) == ["grpc", "http"]
-    assert send_grpc(server, trace_request([chat(1, 1, 0, "c")])) == ExportTraceServiceResponse()
-    assert send_http(server, trace_request([chat(1, 2, 1, "c")])).status_code == 200
+    assert send_grpc(server, trace_request([chat(1, 1)], tenant="ready")) == ExportTraceServiceResponse()
+    assert send_http(server, trace_request([chat(1, 2)], tenant="ready")).status_code == 200
     assert httpx.get(f"http://{server.addresses['http']}/health").json() == {"status": "ok"}
-    assert count(server.store, "otel_traces") == 2
+    assert spans_of(server, "ready") == 2
 
 
-def test_what_is_acknowledged_can_be_read_at_once(serve: Start) -> None:
-    server = serve()
+def test_what_is_acknowledged_can_be_read_at_once(server: Serve) -> None:
     for number in range(1, 6):
-        send_http(server, trace_request([chat(number, 1, 0, "c")]))
-        assert count(server.store, "otel_traces") == number
+        send_http(server, trace_request([chat(number, 1)], tenant="read"))
+        assert spans_of(server, "read") == number
 
 
-def test_spans_that_are_refused_are_counted_and_the_others_are_stored(serve: Start) -> None:
-    server = serve()
-    request = ExportTraceServiceRequest.FromString(trace_request([chat(1, 1, 0, "c"), chat(1, 2, 0, "c")]))
+def test_spans_that_are_refused_are_counted_and_the_others_are_stored(server: Serve) -> None:
+    request = ExportTraceServiceRequest.FromString(trace_request([chat(1, 1), chat(1, 2)], tenant="refused"))
     request.resource_spans[0].scope_spans[0].spans[1].span_id = b"short"
     answer = send_grpc(server, request.SerializeToString())
     assert answer.partial_success.rejected_spans == 1
     assert "1 of 2 spans refused" in answer.partial_success.error_message
     assert send_http(server, b"nonsense").status_code == 400
-    assert count(server.store, "otel_traces") == 1
+    assert spans_of(server, "refused") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -137,14 +147,14 @@ def test_silence_closes_scores_and_tells_the_swap(serve: Start) -> None:
     assert "openai/gpt-4o-2024-08-06 -> openai/gpt-4o-mini-2024-07-18" in told
 
 
-def test_a_close_through_the_api_is_done_when_it_answers(serve: Start, tmp_path: Path) -> None:
-    server = serve("--idle", "1h")
-    send_http(server, trace_request([chat(1, 1, 0, "c")]))
-    pointer = Pointer.read(tmp_path / "store")
+def test_a_close_through_the_api_is_done_when_it_answers(server: Serve) -> None:
+    for tenant in ("closing", "open"):
+        send_http(server, trace_request([chat(1, 1, 0, "c")], tenant=tenant))
+    pointer = Pointer.read(server.log.parent / "store")
     assert pointer is not None
     client = ServeClient(pointer)
-    assert client.close("c", None) == {"closed": 1, "revised": 0, "unchanged": 0}
-    assert count(server.store, "conversations") == 1
+    assert client.close("c", "closing") == {"closed": 1, "revised": 0, "unchanged": 0}
+    assert asked(server.store, "SELECT TenantId FROM conversations") == [{"TenantId": "closing"}]
 
 
 class Sender:
@@ -157,6 +167,11 @@ class Sender:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
+
+    def expect(self, more: int) -> None:
+        """Returns once so many more are acknowledged."""
+        wanted = len(self.acknowledged) + more
+        until(lambda: len(self.acknowledged) >= wanted)
 
     def stop(self) -> None:
         self._stop.set()
@@ -194,8 +209,8 @@ def test_killed_again_and_again_nothing_acknowledged_is_lost_or_there_twice(
 ) -> None:
     server = senders[0].server
     for _ in range(5):
-        before = [len(sender.acknowledged) for sender in senders]
-        until(lambda: all(len(sender.acknowledged) > n + 4 for sender, n in zip(senders, before, strict=True)))
+        for sender in senders:
+            sender.expect(4)
         server.kill()
         server = serve("--idle", "500ms")
         for sender in senders:
@@ -208,7 +223,9 @@ def test_killed_again_and_again_nothing_acknowledged_is_lost_or_there_twice(
     assert len(stored) == len(set(stored))
     assert set(acknowledged) <= set(stored)
 
-    conversations = len({identity_of(sender, at) for sender in senders for at in range(1, len(sender.acknowledged) + 1)})
+    conversations = len(
+        {identity_of(sender, at) for sender in senders for at in range(1, len(sender.acknowledged) + 1)}
+    )
     until(lambda: count(server.store, "conversations_latest") >= conversations)
     until(lambda: asked(server.store, UNSETTLED) == [])
     assert asked(server.store, TWICE_SCORED) == []
@@ -229,4 +246,3 @@ HOLES = """
 SELECT ConversationId, toUInt32(max(Step)) AS last, toUInt32(uniqExact(SpanId, TraceId)) AS steps
 FROM steps_latest GROUP BY ConversationId HAVING last != steps OR steps != toUInt32(count())
 """
-

@@ -27,7 +27,7 @@ from spanwitness.testing import chat, framed, trace_request, until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from click.testing import Result
+    from typer.testing import Result
 
     from tests.conftest import Serve
 
@@ -99,9 +99,17 @@ class TestHelp:
         assert f"spanwitness {name}" in " ".join(result.stdout.split()) or name == "deployment"
 
     def test_the_commands_of_the_promise_are_there(self) -> None:
-        assert {"serve", "import", "query", "versions", "swaps", "scores", "conversation", "close", "check-config"} <= set(
-            COMMANDS
-        )
+        assert {
+            "serve",
+            "import",
+            "query",
+            "versions",
+            "swaps",
+            "scores",
+            "conversation",
+            "close",
+            "check-config",
+        } <= set(COMMANDS)
 
     def test_without_a_command_the_help_is_shown(self) -> None:
         assert "check-config" in run().output
@@ -127,7 +135,14 @@ class TestQuery:
         ]
 
     def test_csv_has_a_header(self, recorded: str) -> None:
-        result = run("query", "SELECT ConversationId, Steps FROM conversations ORDER BY 1", "--format", "csv", "--store", recorded)
+        result = run(
+            "query",
+            "SELECT ConversationId, Steps FROM conversations ORDER BY 1",
+            "--format",
+            "csv",
+            "--store",
+            recorded,
+        )
         assert list(csv.reader(io.StringIO(result.stdout))) == [["ConversationId", "Steps"], ["c", "2"], ["d", "1"]]
 
     def test_a_table_has_a_header_and_the_number_of_rows(self, recorded: str) -> None:
@@ -141,7 +156,10 @@ class TestQuery:
 
     def test_a_null_is_a_dash_and_markup_is_text(self, recorded: str) -> None:
         result = run("query", "SELECT NULL AS a, '[bold]x[/bold]' AS b, '[/]' AS `[/c]`", "--store", recorded)
-        assert [line.split() for line in result.stdout.splitlines()[:2]] == [["a", "b", "[/c]"], ["-", "[bold]x[/bold]", "[/]"]]
+        assert [line.split() for line in result.stdout.splitlines()[:2]] == [
+            ["a", "b", "[/c]"],
+            ["-", "[bold]x[/bold]", "[/]"],
+        ]
 
     @pytest.mark.parametrize("sql", ["SELECT 1 AS n;", "  SELECT 1 AS n ;\n", "SELECT 1 AS n -- a comment"])
     def test_a_semicolon_or_a_comment_at_the_end_does_no_harm(self, recorded: str, sql: str) -> None:
@@ -170,7 +188,8 @@ class TestQuery:
         assert left.stdout == '{"n":2}\n'
 
     @pytest.mark.parametrize(
-        ("sql", "why"), [("SELEC 1", "Syntax error"), ("SELECT a FROM nowhere", "nowhere"), ("SELECT nope()", "nope"), ("", "")]
+        ("sql", "why"),
+        [("SELEC 1", "Syntax error"), ("SELECT a FROM nowhere", "nowhere"), ("SELECT nope()", "nope"), ("", "")],
     )
     @pytest.mark.parametrize("fmt", ["table", "json", "csv"])
     def test_wrong_sql_is_one_line(self, recorded: str, sql: str, why: str, fmt: str) -> None:
@@ -184,7 +203,9 @@ class TestQuery:
         assert "'xml': allowed are table, json, csv" in text
 
     def test_the_store_may_come_from_the_environment(self, recorded: str) -> None:
-        result = run("query", "SELECT count() AS n FROM steps", "--format", "json", environment={"SPANWITNESS_STORE": recorded})
+        result = run(
+            "query", "SELECT count() AS n FROM steps", "--format", "json", environment={"SPANWITNESS_STORE": recorded}
+        )
         assert result.stdout == '{"n":3}\n'
 
     def test_a_reader_that_has_seen_enough_ends_it_quietly(self, recorded: str) -> None:
@@ -203,7 +224,9 @@ class TestQuery:
 
 class TestStoreUrl:
     @pytest.mark.parametrize("command", [["query", "SELECT 1"], ["serve"], ["import", "a.otlp"], ["close", "c"]])
-    @pytest.mark.parametrize("url", ["nonsense", "postgres://x", "chdb://", "clickhouse://h:port", "clickhouse://h?a=b"])
+    @pytest.mark.parametrize(
+        "url", ["nonsense", "postgres://x", "chdb://", "clickhouse://h:port", "clickhouse://h?a=b"]
+    )
     def test_a_wrong_url_is_wrong_usage(self, command: list[str], url: str) -> None:
         assert "--store" in refused(run(*command, "--store", url))
 
@@ -220,7 +243,9 @@ class TestStoreUrl:
 
     def test_a_folder_that_cannot_be_made_is_one_line(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        assert "cannot use chdb://" in told(run("query", "SELECT 1", "--store", f"chdb://{tmp_path / 'file' / 'store'}"))
+        assert "cannot use chdb://" in told(
+            run("query", "SELECT 1", "--store", f"chdb://{tmp_path / 'file' / 'store'}")
+        )
 
 
 class TestHeldStore:
@@ -251,10 +276,14 @@ class TestHeldStore:
 
         assert run("close", "c", "--store", server.store).stdout == "c: closed\n"
         assert "no open conversation 'c'" in told(run("close", "c", "--store", server.store))
-        closed = run("query", "SELECT ConversationId, CloseReason FROM conversations", "--format", "csv", "--store", server.store)
+        closed = run(
+            "query", "SELECT ConversationId, CloseReason FROM conversations", "--format", "csv", "--store", server.store
+        )
         assert closed.stdout.splitlines()[1:] == ['"c","requested"']
         told(run("query", "DROP TABLE conversations", "--store", server.store))
-        assert told(run("query", "SELECT a FROM nowhere", "--store", server.store)).startswith(f"query on {server.store}: ")
+        assert told(run("query", "SELECT a FROM nowhere", "--store", server.store)).startswith(
+            f"query on {server.store}: "
+        )
         for report in (["versions"], ["swaps"], ["scores"], ["conversation", "c"]):
             assert run(*report, "--store", server.store).exit_code == 0
 
@@ -313,7 +342,10 @@ class TestImport:
 
     def test_a_file_that_is_not_there_is_status_one(self, tmp_path: Path) -> None:
         result = run("import", tmp_path / "no.otlp", "--store", f"chdb://{tmp_path / 'store'}")
-        assert (result.exit_code, result.stderr) == (1, f"spanwitness: {tmp_path / 'no.otlp'}: No such file or directory\n")
+        assert (result.exit_code, result.stderr) == (
+            1,
+            f"spanwitness: {tmp_path / 'no.otlp'}: No such file or directory\n",
+        )
 
     def test_a_capture_gives_its_four_conversations_and_the_swap(self, tmp_path: Path) -> None:
         url = f"chdb://{tmp_path / 'store'}"
@@ -364,7 +396,8 @@ class TestConfig:
         file = tmp_path / "spanwitness.toml"
         file.write_text(
             '[store]\nurl = "clickhouse://me:hunter2@db:8123/agents"\n[receive]\nhttp = ""\n'
-            '[tenant]\nheader = "X-Tenant"\ndefault = "acme"\n[close]\nidle = "5m"\nidle_by_channel = { voice = "30s" }\n'
+            '[tenant]\nheader = "X-Tenant"\ndefault = "acme"\n[close]\nidle = "5m"\n'
+            'idle_by_channel = { voice = "30s" }\n'
         )
         text = run("check-config", file).stdout
         assert "store      clickhouse://db:8123/agents" in text

@@ -148,17 +148,17 @@ class Server:
         while True:
             await asyncio.sleep(interval)
             try:
-                swept = await self._in_review(self._review.sweep)
+                await self._in_review(self._review.sweep)
             except Exception as error:  # noqa: BLE001 - a sweep that fails is tried again; ingestion never stops for it
                 why = str(error) if isinstance(error, SpanWitnessError) else fault(error)
                 log.error("the review of closed conversations failed and will be tried again: %s", why)
-            else:
-                _tell(swept)
 
     def _in_review(self, task: Callable[[dt.datetime], Sweep]) -> Awaitable[Sweep]:
         def review() -> Sweep:
             self._ingestion.flush()
-            return task(self._clock())
+            swept = task(self._clock())
+            _tell(swept)  # here, since nobody may wait for it any more: what a sweep finds while we stop is found once
+            return swept
 
         # One thread: two reviews at once would do the same work twice.
         return asyncio.get_running_loop().run_in_executor(self._reviewer, review)

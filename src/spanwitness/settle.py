@@ -77,8 +77,8 @@ def digest(conversation: Conversation) -> str:
     return hashlib.sha256(repr(content).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _order(span: SpanRecord) -> tuple[int, int, str]:
-    return span.started_ns, span.ended_ns, span.span_id
+def _order(span: SpanRecord) -> tuple[int, int, str, str]:
+    return span.started_ns, span.ended_ns, span.span_id, span.trace_id
 
 
 def _distinct(values: object) -> tuple[str, ...]:

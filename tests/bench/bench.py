@@ -107,7 +107,7 @@ def summed_up(payload: str, served: list[Row], raw: list[Row]) -> Row:
     def ratio(figure: str, per: str) -> float:
         # Of each round by itself: its two sides ran one after the other, beside much the same other work.
         pairs = zip(served, raw, strict=True)
-        return statistics.median([float(s[figure] / s[per]) / (r[figure] / r[per]) for s, r in pairs])
+        return statistics.median([float((s[figure] / s[per]) / (r[figure] / r[per])) for s, r in pairs])
 
     return {
         "payload": payload,
@@ -141,7 +141,8 @@ def table(results: list[Row]) -> Table:
     for label, cell in (
         ("serve: durable spans/s", lambda row: f"{row['serve_spans_per_s']:,.0f}"),
         ("serve: CPU s per 100,000 spans", lambda row: f"{row['serve_cpu_s_per_100k']:.2f}"),
-        ("serve: request p50 / p99, ms", lambda row: f"{row['serve_p50_ms']:,.0f} / {row['serve_p99_ms']:,.0f}"),
+        ("serve: request p50, ms", lambda row: f"{row['serve_p50_ms']:,.0f}"),
+        ("serve: request p99, ms", lambda row: f"{row['serve_p99_ms']:,.0f}"),
         (f"serve: {'peak ' if peak else ''}memory, MB", lambda row: f"{row['serve_memory_bytes'] / 1e6:,.0f}"),
         ("insert_arrow: spans/s", lambda row: f"{row['raw_spans_per_s']:,.0f}"),
         ("insert_arrow: CPU s per 100,000 spans", lambda row: f"{row['raw_cpu_s_per_100k']:.2f}"),

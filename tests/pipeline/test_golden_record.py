@@ -1,6 +1,7 @@
 """Real captures: what the record says of one play, told by many libraries.
 
-The truth is the script that the play followed; where a library hides a part of it, the record says so and invents nothing.
+The truth is the script that the play followed; where a library hides a part of it, the record says so and invents
+nothing.
 """
 
 from __future__ import annotations
@@ -246,7 +247,9 @@ def _every_call_tells_what_was_asked_and_what_answered(told: Lanes, play: Play) 
 
 
 def _spans_carry_what_was_settled(told: Lanes, play: Play) -> None:
-    rows = told.rows("SELECT TenantId, TraceId, SpanId, ConversationId, StepKind, TrajectoryStep FROM otel_traces FINAL")
+    rows = told.rows(
+        "SELECT TenantId, TraceId, SpanId, ConversationId, StepKind, TrajectoryStep FROM otel_traces FINAL"
+    )
     assert len(rows) == len({(row["TraceId"], row["SpanId"]) for row in rows}) == play.spans
     assert {row["TenantId"] for row in rows} == {play.tenant}
     loose = [row for row in rows if not row["ConversationId"]]

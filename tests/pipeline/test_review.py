@@ -75,9 +75,7 @@ class TestClosing:
         assert lanes.review(lanes.clock.advance(seconds=2)).closed == 1
         assert revisions(lanes) == [("c", 1, 2, "ended")]
 
-    def test_a_voice_session_that_says_it_closed_is_closed_after_the_grace(
-        self, lanes: Lanes, capture: Reader
-    ) -> None:
+    def test_a_voice_session_that_says_it_closed_is_closed_after_the_grace(self, lanes: Lanes, capture: Reader) -> None:
         lanes.ingest_all(capture("livekit_voice"))
         assert lanes.review(lanes.clock.advance(seconds=9)).closed == 0
         assert lanes.review(lanes.clock.advance(seconds=1)).closed == 4
@@ -94,9 +92,13 @@ class TestClosing:
 
     def test_idle_times_of_a_channel_and_a_tenant_go_first(self, lanes: Lanes) -> None:
         minute = dt.timedelta(minutes=1)
-        lanes.review_rules = ReviewRules(ClosePolicy(idle_by_channel={"voice": minute}, idle_by_tenant={"slow": 60 * minute}))
+        lanes.review_rules = ReviewRules(
+            ClosePolicy(idle_by_channel={"voice": minute}, idle_by_tenant={"slow": 60 * minute})
+        )
         voice = chat(1, 1, 0, "v", attributes={"spanwitness.channel": "voice"})
-        lanes.ingest([trace_request([voice, chat(2, 1, 0, "chat")]), trace_request([replace(voice, trace=3)], tenant="slow")])
+        lanes.ingest(
+            [trace_request([voice, chat(2, 1, 0, "chat")]), trace_request([replace(voice, trace=3)], tenant="slow")]
+        )
         assert lanes.review(lanes.clock.advance(minutes=1)).closed == 1
         assert lanes.review(lanes.clock.advance(minutes=14)).closed == 1
         assert lanes.review(lanes.clock.advance(minutes=44)).closed == 0
@@ -228,7 +230,9 @@ class TestLateSpans:
             ("c", 1, 1, "idle"),
             ("c", 2, 2, "idle"),
         ]
-        (moved,) = lanes.rows(f"SELECT * FROM conversations FINAL WHERE ConversationId = '{call.trace_id}' AND Revision = 2")
+        (moved,) = lanes.rows(
+            f"SELECT * FROM conversations FINAL WHERE ConversationId = '{call.trace_id}' AND Revision = 2"
+        )
         assert (moved["Outcome"], list(moved["TraceIds"])) == ("moved to c", [])
         assert numbered(lanes) == [("c", 0), ("c", 1), ("c", 2)]
         assert lanes.rows(f"SELECT * FROM steps_latest WHERE ConversationId = '{call.trace_id}'") == []
@@ -383,4 +387,3 @@ class TestAfterACrash:
             swept = lanes.close_everything()
             assert (swept.closed, swept.revised) == (0, 0)
         assert lanes.record() == before
-

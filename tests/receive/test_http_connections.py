@@ -86,12 +86,12 @@ async def test_repeated_header_is_joined(http_bench: Bench) -> None:
 
 @pytest.mark.parametrize("head", [b"", b"POST /v1/tr", HEAD])
 async def test_slow_header_is_cut_off(http_bench: Bench, head: bytes) -> None:
-    async with http_bench.up(header_timeout_s=0.05), wire(http_bench, head) as line:
+    async with http_bench.up(header_timeout_s=0.3), wire(http_bench, head) as line:
         assert await line.status() == 0
 
 
 async def test_request_may_wait_longer_than_its_header_might(http_bench: Bench) -> None:
-    async with http_bench.up(header_timeout_s=0.05), wire(http_bench, EMPTY) as line:
+    async with http_bench.up(header_timeout_s=0.3), wire(http_bench, EMPTY) as line:
         assert await line.status() == 200
         http_bench.ingest.gate = asyncio.Event()
         line.write(EMPTY[:20])
@@ -105,7 +105,7 @@ async def test_request_may_wait_longer_than_its_header_might(http_bench: Bench) 
 
 async def test_body_that_goes_on_after_its_answer_is_cut_off(http_bench: Bench) -> None:
     endless = HEAD + b"content-length: 99999999\r\n\r\n"
-    async with http_bench.up(SMALL, header_timeout_s=0.05), wire(http_bench, endless) as line:
+    async with http_bench.up(SMALL, header_timeout_s=0.3), wire(http_bench, endless) as line:
         assert await line.status() == 413
         line.write(b"x")
         await line.reader.read()

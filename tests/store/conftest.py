@@ -44,7 +44,7 @@ class Endpoint:
             self.process.stdout.close()
 
     def _tell(self, path: str, message: dict[str, Any]) -> None:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{path}", json.dumps(message).encode()) as answer:  # noqa: S310 - ours
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{path}", json.dumps(message).encode()) as answer:
             assert answer.status == 200
 
 

@@ -1,8 +1,8 @@
 """ClickHouse's HTTP interface over the embedded engine: enough of it for the client library, with faults on request.
 
-Run as `python http_endpoint.py FOLDER`; prints its port. POST /fault takes {"kind", "match", "times"}: the next so many
-statements that contain `match` meet the fault. Kinds: `refuse` (status 503, nothing done), `error` (status 500 after all
-was done), `cut` (no answer after all was done), `slow` (the answer waits for POST /release).
+Run as `python http_endpoint.py FOLDER`; prints its port. POST /fault takes {"kind", "match", "times"}: the next so
+many statements that contain `match` meet the fault. Kinds: `refuse` (status 503, nothing done), `error` (status 500
+after all was done), `cut` (no answer after all was done), `slow` (the answer waits for POST /release).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import chdb
-import lz4.frame
+import lz4.frame  # type: ignore[import-untyped]
 from backports import zstd
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ class Engine:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._owner = chdb.connect(folder)
+        self._owner = chdb.connect(folder)  # type: ignore[no-untyped-call]
         self._lock = threading.Lock()
 
     def run(self, sql: str, data: bytes, options: Mapping[str, str]) -> bytes:
         """Runs a statement. Raises RuntimeError with the engine's message."""
         with self._lock:
-            session = chdb.connect(self._folder)
+            session: Any = chdb.connect(self._folder)  # type: ignore[no-untyped-call]
             try:
                 for name, value in sorted(options.items(), key=lambda option: option[0] == "readonly"):
                     quoted = value.replace("\\", "\\\\").replace("'", "\\'")

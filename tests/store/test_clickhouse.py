@@ -103,7 +103,13 @@ class TestOnce:
 
     def test_other_rows_never_get_the_same_token(self, lanes: Lanes) -> None:
         one, other = trace_request(CALLS[:1]), trace_request(CALLS[1:2])
-        batches = [([one], [""]), ([other], [""]), ([one, other], ["", ""]), ([other, one], ["", ""]), ([one], ["acme"])]
+        batches = [
+            ([one], [""]),
+            ([other], [""]),
+            ([one, other], ["", ""]),
+            ([other, one], ["", ""]),
+            ([one], ["acme"]),
+        ]
         tokens = {lanes.ingestion.prepare(bodies, tenants, Signal.TRACES).rows.token for bodies, tenants in batches}
         assert len(tokens) == len(batches)
 
@@ -138,7 +144,9 @@ class TestOnce:
         lanes.close_everything()
         (row,) = lanes.rows("SELECT Steps FROM conversations FINAL")
         assert row["Steps"] == 150
-        (settled,) = lanes.rows("SELECT uniqExact(TrajectoryStep) AS n, max(TrajectoryStep) AS last FROM otel_traces FINAL")
+        (settled,) = lanes.rows(
+            "SELECT uniqExact(TrajectoryStep) AS n, max(TrajectoryStep) AS last FROM otel_traces FINAL"
+        )
         assert settled == {"n": 150, "last": 150}
 
     def test_a_score_written_twice_is_one_row(self, store: Store) -> None:
@@ -200,8 +208,9 @@ class TestAsk:
         assert "\n" not in str(told.value)
         assert "hunter2" not in str(told.value)
 
-
-    @pytest.mark.parametrize("fails", ["SELECT number, throwIf(number = 3000000) FROM numbers(9000000)", "SELECT 1; SELEC"])
+    @pytest.mark.parametrize(
+        "fails", ["SELECT number, throwIf(number = 3000000) FROM numbers(9000000)", "SELECT 1; SELEC"]
+    )
     def test_what_a_question_answered_before_it_failed_is_not_told_to_the_next(self, store: Store, fails: str) -> None:
         for _ in range(2):
             with pytest.raises(StoreError):
@@ -231,7 +240,9 @@ class TestAsk:
 
 
 class TestValues:
-    @pytest.mark.parametrize("value", ["it's", "\\", "'; DROP TABLE scores; --", "{tenant:String}", "a\tb\nc", "保険 🚗", ""])
+    @pytest.mark.parametrize(
+        "value", ["it's", "\\", "'; DROP TABLE scores; --", "{tenant:String}", "a\tb\nc", "保険 🚗", ""]
+    )
     def test_a_bound_value_is_a_value(self, store: Store, value: str) -> None:
         assert store.rows("SELECT {v:String} AS v", {"v": value}) == [{"v": value}]
         assert store.rows("SELECT {v:Array(String)} AS v", {"v": [value, "x"]}) == [{"v": [value, "x"]}]
@@ -253,7 +264,7 @@ class TestValues:
         lanes.ingest([trace_request([])])
         assert count(lanes.store, "otel_traces") == (0, 0)
 
-    def test_a_column_that_is_not_there_is_a_store_error(self, store: Store, url: str) -> None:
+    def test_a_column_that_is_not_there_is_a_store_error(self, store: Store) -> None:
         with pytest.raises(StoreError, match="insert into scores on "):
             store.insert("scores", rows.table([{"Nonsense": "x"}]))
 
@@ -282,7 +293,11 @@ class TestEmbedded:
             assert owner.stdout is not None
             assert owner.stdout.readline() == "open\n"
             second = subprocess.run(  # noqa: S603 - ours
-                [sys.executable, "-c", OPEN, f"chdb://{tmp_path}"], capture_output=True, text=True, env=paths, check=True
+                [sys.executable, "-c", OPEN, f"chdb://{tmp_path}"],
+                capture_output=True,
+                text=True,
+                env=paths,
+                check=True,
             )
             owner.communicate()
         assert second.stdout.strip() == (

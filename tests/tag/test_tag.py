@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 RULE = TenantRule()
 NAMED = TenantRule(generated.TENANT_KEYS, "nobody")
-GENAI = "opentelemetry.instrumentation.genai.openai"
 
 
 def index_of(table: pa.Table) -> list[Row]:
@@ -142,7 +141,7 @@ def test_the_applications_own_facts_are_read_under_any_dialect() -> None:
         "agent.trajectory.step": 7,
     }
     told = {"Channel": "voice", "Intent": "claim", "Language": "de-AT", "Actor": "human", "TrajectoryStep": 7}
-    for scope in ("", "livekit-agents", GENAI, "openinference.instrumentation.openai", "traceai_pinecone"):
+    for scope in ("", "livekit-agents", "openinference.instrumentation.openai", "traceai_pinecone"):
         row = tagged(own, scope=scope)
         assert {name: row[name] for name in told} == told
 
@@ -254,13 +253,19 @@ def test_behind_an_id_of_a_response_the_applications_own_is_found() -> None:
 
 
 def test_spans_of_several_dialects_keep_their_order() -> None:
-    scopes = ["livekit-agents", "", GENAI, "livekit-agents", "traceai_pinecone", ""]
+    scopes = [
+        "livekit-agents",
+        "acme",
+        "openinference.instrumentation.openai",
+        "livekit-agents",
+        "traceai_pinecone",
+        "",
+    ]
     bodies = [request({"session.id": str(n)}, scope=scope, name=str(n)) for n, scope in enumerate(scopes)]
     table = tag_spans(decode_spans(bodies), [""] * len(bodies), RULE, AT)
-    assert table["SpanName"].to_pylist() == [str(n) for n in range(len(scopes))]
-    assert (
-        table["Dialect"].to_pylist() == ["livekit", "", "otel_genai", "livekit", "traceai_pinecone", ""][: len(scopes)]
-    )
+    numbers = [str(n) for n in range(len(scopes))]
+    assert table["SpanName"].to_pylist() == table["ConversationId"].to_pylist() == numbers
+    assert table["Dialect"].to_pylist() == ["livekit", "", "openinference_openai", "livekit", "traceai_pinecone", ""]
 
 
 # The trace index.

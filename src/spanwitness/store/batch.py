@@ -39,7 +39,7 @@ class BatchLimits:
     max_items: int = 2_000
     max_wait_s: float = 0.2
     early_bytes: int = 65_536
-    early_wait_s: float = 0.005
+    early_wait_s: float = 0.02
     pending_bytes: int = 128_000_000
 
 
@@ -109,10 +109,12 @@ class Batcher(Generic[Prepared]):
         self._arrived.set()
         if self._full():
             self._filled.set()
-        try:
-            return await asyncio.shield(pending.answer)
-        finally:
-            self._pending_bytes -= len(body)
+        # Counted until it is answered, not until its sender gives up: till then it is held.
+        pending.answer.add_done_callback(lambda _answered: self._forget(len(body)))
+        return await asyncio.shield(pending.answer)
+
+    def _forget(self, size: int) -> None:
+        self._pending_bytes -= size
 
     async def stop(self) -> None:
         """Refuses new requests, stores those that wait, returns when all are answered."""

@@ -95,4 +95,5 @@ def _password(given: str, file: str) -> str:
 
 def _shown(url: str) -> str:
     before, at, after = url.rpartition("@")
-    return f"{before.split('://')[0]}://...@{after}" if at else url
+    scheme, separator, _ = before.partition("://")
+    return f"{scheme if separator else ''}{separator}...@{after}" if at else url

@@ -94,7 +94,8 @@ def index_traces(rows: pa.Table) -> pa.Table:
         aggregates += [("_Candidate", "min"), ("_Ended", "max"), ("Channel", "max")]
         rows = rows.append_column("_Candidate", _candidates(rows))
         rows = rows.append_column("_Ended", pc.cast(rows["ConversationEnded"], pa.uint8()))
-    grouped = rows.group_by(["TenantId", "TraceId"]).aggregate(aggregates)
+    # On one thread: handing a few thousand rows to a pool costs more than it saves.
+    grouped = rows.group_by(["TenantId", "TraceId"], use_threads=False).aggregate(aggregates)
     n = len(grouped)
     known = "Dialect" in rows.column_names
     return pa.table(

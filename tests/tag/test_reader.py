@@ -1,0 +1,128 @@
+"""The reader's parts that are functions of plain values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from spanwitness.decode import decode_spans
+from spanwitness.tag.dialect import SPAN_NAME, Dialect, From, Kind, keys
+from spanwitness.tag.reader import Rows, classify, detect, dig, distinct, read, read_with_source, speaks
+from tests.tag.spans import request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def rows(*attributes: Mapping[str, str], names: tuple[str, ...] = ()) -> Rows:
+    """Spans with these attributes."""
+    named = names or ("",) * len(attributes)
+    return Rows(decode_spans([request(told, name=name) for told, name in zip(attributes, named, strict=True)]))
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "found"),
+    [
+        ('{"a": "x"}', ("a",), "x"),
+        ('{"a": [{"b": "x"}]}', ("a", 0, "b"), "x"),
+        ('{"a": []}', ("a", 0, "b"), None),
+        ('{"a": {"0": "x"}}', ("a", 0), None),
+        ('["x"]', ("a",), None),
+        ('{"a": 7}', ("a",), None),
+        ('{"a": null}', ("a",), None),
+        ('{"a": ""}', ("a",), ""),
+        ("{", ("a",), None),
+        ("", ("a",), None),
+        ("7", ("a", "b"), None),
+        (None, ("a",), None),
+    ],
+)
+def test_a_fact_inside_json_is_a_text_or_nothing(
+    text: str | None, path: tuple[str | int, ...], found: str | None
+) -> None:
+    assert dig(text, path) == found
+
+
+@pytest.mark.parametrize(
+    ("scopes", "scope", "spoken"),
+    [
+        (("a.b",), "a.b", True),
+        (("a.b",), "a.bc", False),
+        (("a.*",), "a.b", True),
+        (("a.*",), "a", False),
+        (("x", "a.*"), "a.b", True),
+        ((), "", False),
+        (("a",), "", False),
+    ],
+)
+def test_a_star_matches_what_follows(scopes: tuple[str, ...], scope: str, spoken: object) -> None:
+    assert speaks(Dialect("d", scopes=scopes), scope) is spoken
+
+
+def test_the_first_source_that_says_something_wins() -> None:
+    told = rows({"a": "1", "b": "2"}, {"a": "", "b": "2"}, {"b": ""}, {})
+    assert read(told, keys("a", "b")).to_pylist() == ["1", "2", "", ""]
+
+
+def test_a_value_is_told_with_the_source_it_came_from() -> None:
+    told = rows({"a": "1", "b": "2"}, {"b": "2"}, {})
+    values, sources = read_with_source(told, keys("a", "b"), pa.array([""] * 3), lambda source: source.key)
+    assert (values.to_pylist(), sources.to_pylist()) == (["1", "2", ""], ["a", "b", ""])
+
+
+def test_a_value_that_is_never_the_fact_is_passed_over() -> None:
+    told = rows({"a": "no-1", "b": "2"}, {"a": "no", "b": "no-3"})
+    values, _ = read_with_source(told, keys("a", "b"), pa.array([""] * 2), lambda source: source.key, never="no-")
+    assert values.to_pylist() == ["2", "no"]
+
+
+def test_a_source_may_hold_on_spans_of_some_names_only() -> None:
+    told = rows({"a": "1"}, {"a": "2"}, names=("yes", "no"))
+    assert read(told, (From("a", spans=("yes", "other")),)).to_pylist() == ["1", ""]
+    assert read(told, (From("a", spans=("nobody",)),)).to_pylist() == ["", ""]
+
+
+def test_a_source_may_hold_where_another_attribute_says_so() -> None:
+    told = rows({"a": "1", "kind": "AGENT"}, {"a": "2", "kind": "CHAIN"}, {"a": "3"})
+    assert read(told, (From("a", where=("kind", "AGENT")),)).to_pylist() == ["1", "", ""]
+    assert read(told, (From("a", where=("nobody.has.it", "AGENT")),)).to_pylist() == ["", "", ""]
+
+
+def test_what_only_repeats_the_request_is_not_believed() -> None:
+    told = rows({"a": "asked"}, {"a": "answered"}, {"a": "answered"})
+    requested = pa.array(["asked", "asked", ""])
+    assert read(told, (From("a", unless_requested=True),), requested).to_pylist() == ["", "answered", ""]
+
+
+def test_an_exact_value_goes_before_a_prefix_and_an_unknown_one_to_the_next_kind() -> None:
+    kinds = (
+        Kind(From(SPAN_NAME), {"handoff to *": "handoff", "handoff to nobody": ""}),
+        Kind(From("kind"), {"TOOL": "tool", "*": ""}),
+    )
+    told = rows({"kind": "TOOL"}, {"kind": "TOOL"}, {"kind": "TOOL"}, {"kind": "NEW"}, {}, names=tuple(NAMED))
+    assert classify(told, kinds).to_pylist() == list(NAMED.values())
+
+
+NAMED = {"handoff to claims": "handoff", "handoff to nobody": "", "get_claim": "tool", "x": "", "y": ""}
+
+
+def test_of_two_dialects_that_claim_a_scope_the_first_takes_it() -> None:
+    batch = decode_spans([request({"mark": "1"}, scope="both"), request(scope="both"), request(scope="none")])
+    picky = Dialect("picky", scopes=("both",), requires=("mark",))
+    loose = Dialect("loose", scopes=("both",))
+    assert detect(batch, (picky, loose, Dialect(""))).tolist() == [0, 1, 2]
+    assert detect(batch, (loose, picky, Dialect(""))).tolist() == [0, 0, 2]
+
+
+def test_distinct_rows_are_told_once_and_found_again() -> None:
+    columns = {"a": pa.array(["x", "y", "x", "x"]), "b": pa.array(["1", "1", "1", "2"])}
+    found, which = distinct(columns)
+    assert [found[at] for at in which] == [("x", "1"), ("y", "1"), ("x", "1"), ("x", "2")]
+    assert len(found) == 3
+
+
+def test_no_rows_have_no_distinct_ones() -> None:
+    found, which = distinct({"a": pa.array([], pa.string())})
+    assert (found, which.tolist()) == ([], [])

@@ -1,0 +1,254 @@
+"""The configuration: every key, and what a user is told about a wrong one."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from spanwitness.config import Config, duration, load, parse
+from spanwitness.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EVERY_KEY = """
+[store]
+url = "clickhouse://db:8123/witness"
+
+[receive]
+grpc = "0.0.0.0:4317"
+http = ""
+max_request = "4MiB"
+max_in_flight = 1000000
+
+[ingest]
+batch = "8MB"
+wait = "100ms"
+buffer = "1GiB"
+
+[tenant]
+attributes = ["customer", "tenant.id"]
+header = "X-Tenant"
+default = "nobody"
+
+[close]
+idle = "10m"
+max_age = "2d"
+end_grace = "0s"
+sweep = "1.5s"
+[close.idle_by_channel]
+voice = "30s"
+[close.idle_by_tenant]
+acme = "1h"
+
+[evaluate]
+evaluators = ["TaskCompletion"]
+[evaluate.thresholds]
+TaskCompletion = 0.5
+Other = 1
+"""
+DURATION = "a duration such as '250ms', '30s', '15m', '2h' or '1d'"
+ABOVE_ZERO = "a duration above zero"
+SIZE = "a number of bytes above zero, or a size such as '20MiB' or '16MB'"
+ADDRESS = "HOST:PORT, such as '127.0.0.1:4317' (port 0 takes a free one), or '' for off"
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "spanwitness.toml"
+    file.write_text(EVERY_KEY)
+    assert dataclasses.asdict(load(file)) == {
+        "store": {"url": "clickhouse://db:8123/witness"},
+        "receive": {"grpc": "0.0.0.0:4317", "http": "", "max_request": 4 * 2**20, "max_in_flight": 10**6},
+        "ingest": {"batch": 8 * 10**6, "wait": dt.timedelta(milliseconds=100), "buffer": 2**30},
+        "tenant": {"attributes": ("customer", "tenant.id"), "header": "x-tenant", "default": "nobody"},
+        "close": {
+            "idle": dt.timedelta(minutes=10),
+            "max_age": dt.timedelta(days=2),
+            "end_grace": dt.timedelta(),
+            "sweep": dt.timedelta(seconds=1.5),
+            "idle_by_channel": {"voice": dt.timedelta(seconds=30)},
+            "idle_by_tenant": {"acme": dt.timedelta(hours=1)},
+        },
+        "evaluate": {"evaluators": ("TaskCompletion",), "thresholds": {"TaskCompletion": 0.5, "Other": 1.0}},
+    }
+
+
+def test_every_setting_can_be_set() -> None:
+    """A field that no key reaches would stay at its default here."""
+    default, read = Config(), parse_text(EVERY_KEY)
+    for section in dataclasses.fields(Config):
+        before, after = getattr(default, section.name), getattr(read, section.name)
+        for setting in dataclasses.fields(before):
+            assert getattr(before, setting.name) != getattr(after, setting.name), f"{section.name}.{setting.name}"
+
+
+def parse_text(text: str) -> Config:
+    return parse(tomllib.loads(text))
+
+
+def test_without_a_file_the_defaults_hold() -> None:
+    assert load(None) == Config() == parse({})
+
+
+def test_an_empty_file_and_empty_sections_change_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "empty.toml"
+    file.write_text("")
+    assert load(file) == Config()
+    assert parse({"store": {}, "close": {}}) == Config()
+
+
+def test_what_is_not_set_keeps_its_default() -> None:
+    config = parse({"close": {"idle": "1m"}})
+    assert config.close.max_age == Config().close.max_age
+    assert config.receive == Config().receive
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ({"stores": {}}, "unknown key stores; allowed: store, receive, ingest, tenant, close, evaluate"),
+        ({"store": {"uri": "x"}}, "unknown key store.uri; allowed: store.url"),
+        (
+            {"tenant": {"attribute": []}},
+            "unknown key tenant.attribute; allowed: tenant.attributes, tenant.header, tenant.default",
+        ),
+        ({"store": "chdb://x"}, "store = 'chdb://x': allowed is a table [store]"),
+        ({"store": []}, "store = []: allowed is a table [store]"),
+        ({"store": {"url": ""}}, "store.url = '': allowed is a text that is not empty"),
+        ({"store": {"url": 5}}, "store.url = 5: allowed is a text"),
+        ({"receive": {"grpc": "4317"}}, f"receive.grpc = '4317': allowed is {ADDRESS}"),
+        ({"receive": {"grpc": ":4317"}}, f"receive.grpc = ':4317': allowed is {ADDRESS}"),
+        ({"receive": {"http": "host:"}}, f"receive.http = 'host:': allowed is {ADDRESS}"),
+        ({"receive": {"http": "host:65536"}}, f"receive.http = 'host:65536': allowed is {ADDRESS}"),
+        ({"receive": {"http": "host:-1"}}, f"receive.http = 'host:-1': allowed is {ADDRESS}"),
+        ({"receive": {"http": "host:²"}}, f"receive.http = 'host:²': allowed is {ADDRESS}"),
+        ({"receive": {"http": 4318}}, "receive.http = 4318: allowed is a text"),
+        ({"receive": {"max_request": 0}}, f"receive.max_request = 0: allowed is {SIZE}"),
+        ({"receive": {"max_request": -1}}, f"receive.max_request = -1: allowed is {SIZE}"),
+        ({"receive": {"max_request": True}}, f"receive.max_request = True: allowed is {SIZE}"),
+        ({"receive": {"max_in_flight": 1.5}}, f"receive.max_in_flight = 1.5: allowed is {SIZE}"),
+        ({"ingest": {"batch": "16 megabytes"}}, f"ingest.batch = '16 megabytes': allowed is {SIZE}"),
+        ({"ingest": {"buffer": "0MB"}}, f"ingest.buffer = '0MB': allowed is {SIZE}"),
+        ({"ingest": {"wait": 200}}, f"ingest.wait = 200: allowed is {DURATION}"),
+        ({"ingest": {"wait": "200"}}, f"ingest.wait = '200': allowed is {DURATION}"),
+        ({"tenant": {"attributes": "tenant.id"}}, "tenant.attributes = 'tenant.id': allowed is a list of texts"),
+        ({"tenant": {"attributes": [1]}}, "tenant.attributes = [1]: allowed is a list of texts"),
+        ({"tenant": {"attributes": [""]}}, "tenant.attributes = ['']: allowed is a list of texts"),
+        ({"tenant": {"header": 1}}, "tenant.header = 1: allowed is a text"),
+        ({"tenant": {"default": ""}}, "tenant.default = '': allowed is a text that is not empty"),
+        ({"close": {"idle": "-1m"}}, f"close.idle = '-1m': allowed is {DURATION}"),
+        ({"close": {"idle": "15 minutes"}}, f"close.idle = '15 minutes': allowed is {DURATION}"),
+        ({"close": {"idle": "9999999999d"}}, f"close.idle = '9999999999d': allowed is {DURATION}"),
+        ({"close": {"max_age": "0s"}}, f"close.max_age = '0s': allowed is {ABOVE_ZERO}"),
+        ({"close": {"sweep": "0ms"}}, f"close.sweep = '0ms': allowed is {ABOVE_ZERO}"),
+        ({"close": {"idle_by_channel": "1m"}}, "close.idle_by_channel = '1m': allowed is a table of NAME = VALUE"),
+        (
+            {"close": {"idle_by_tenant": {"acme": "soon"}}},
+            f"close.idle_by_tenant = {{'acme': 'soon'}}: allowed is {DURATION}",
+        ),
+        ({"evaluate": {"evaluators": ["A", 2]}}, "evaluate.evaluators = ['A', 2]: allowed is a list of texts"),
+        ({"evaluate": {"thresholds": {"A": "half"}}}, "evaluate.thresholds = {'A': 'half'}: allowed is a number"),
+        ({"evaluate": {"thresholds": {"A": True}}}, "evaluate.thresholds = {'A': True}: allowed is a number"),
+        ({"evaluate": {"thresholds": {"A": float("nan")}}}, "evaluate.thresholds = {'A': nan}: allowed is a number"),
+    ],
+)
+def test_a_wrong_setting_is_told_with_its_key_its_value_and_what_is_allowed(tree: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        parse(tree)
+    assert str(told.value) == message
+
+
+def test_a_number_that_no_computer_holds_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^evaluate\.thresholds = .*: allowed is a number$"):
+        parse({"evaluate": {"thresholds": {"A": 10**400}}})
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:65535", "[::1]:4317", "collector.internal:4317", ""])
+def test_an_address_is_host_and_port_or_nothing(address: str) -> None:
+    assert parse({"receive": {"grpc": address}}).receive.grpc == address
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("250ms", 0.25),
+        ("0.5s", 0.5),
+        ("30s", 30),
+        ("15m", 900),
+        ("1.5h", 5400),
+        ("2h", 7200),
+        ("1d", 86_400),
+        ("0s", 0),
+        ("100000d", 100_000 * 86_400),
+    ],
+)
+def test_a_duration_has_a_unit(text: str, seconds: float) -> None:
+    assert duration(text) == dt.timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "5", "s", "5 s", " 5s", "5s ", "5S", ".5s", "5.s", "1m30s", "-5s", "1e3s", "٣s"])
+def test_a_duration_is_nothing_else(text: str) -> None:
+    with pytest.raises(ValueError, match=DURATION):
+        duration(text)
+
+
+@pytest.mark.parametrize("digits", [20, 400])
+def test_a_duration_of_more_days_than_can_be_counted_is_refused(digits: int) -> None:
+    with pytest.raises(ValueError, match=DURATION):
+        duration("9" * digits + "d")
+
+
+@pytest.mark.parametrize(
+    ("size", "count"),
+    [
+        (1, 1),
+        ("1", 1),
+        ("1B", 1),
+        ("2KB", 2_000),
+        ("2KiB", 2_048),
+        ("16MB", 16_000_000),
+        ("20 MiB", 20 * 2**20),
+        ("3GB", 3 * 10**9),
+        ("1GiB", 2**30),
+    ],
+)
+def test_a_size_is_a_number_of_bytes(size: object, count: int) -> None:
+    assert parse({"ingest": {"batch": size}}).ingest.batch == count
+
+
+def test_a_header_is_compared_in_lower_case() -> None:
+    assert parse({"tenant": {"header": "X-Scope-OrgID"}}).tenant.header == "x-scope-orgid"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[store", "is not TOML: "),
+        (b"[store]\nurl = 5", ": store.url = 5: allowed is a text"),
+        (b"\xff", "is not TOML: "),
+        (b"idle = '5m'", ": unknown key idle; allowed: store"),
+    ],
+)
+def test_a_wrong_file_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    file = tmp_path / "spanwitness.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError) as told:
+        load(file)
+    assert str(told.value).startswith(f"config file {str(file)!r}")
+    assert message in str(told.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "nowhere.toml"
+    with pytest.raises(ConfigError) as told:
+        load(file)
+    assert str(told.value) == f"config file {str(file)!r}: No such file or directory"
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Is a directory"):
+        load(tmp_path)
