@@ -367,7 +367,6 @@ class TestConfig:
             ("[close]\nidle = 'soon'", "close.idle = 'soon': allowed is a duration such as '250ms'"),
             ("close = 3", "close = 3: allowed is a table [close]"),
             ("[ingest]\nbatch = 0", "ingest.batch = 0: allowed is a number of bytes above zero"),
-            ("[evaluate]\nevaluators = ['Nonsense']", "Nonsense"),
             ("= broken", "is not TOML"),
         ],
     )
@@ -375,11 +374,19 @@ class TestConfig:
     def test_an_error_names_key_value_and_what_is_allowed(
         self, tmp_path: Path, command: list[str], content: str, message: str
     ) -> None:
-        if command[0] == "query" and "Nonsense" in content:
-            pytest.skip("a query runs no evaluator")
         file = tmp_path / "spanwitness.toml"
         file.write_text(content)
         assert message in told(run(*command, file))
+
+    @pytest.mark.parametrize("command", ["check-config", "serve"])
+    def test_an_evaluator_that_does_not_exist_is_told_before_anything_is_opened(
+        self, tmp_path: Path, command: str
+    ) -> None:
+        file = tmp_path / "spanwitness.toml"
+        file.write_text(f"[store]\nurl = 'chdb://{tmp_path}/store'\n[evaluate]\nevaluators = ['Nonsense']")
+        line = told(run("check-config", file) if command == "check-config" else run("serve", "--config", file))
+        assert "Nonsense" in line
+        assert not (tmp_path / "store").exists()
 
     def test_a_file_that_is_not_there_is_named(self, tmp_path: Path) -> None:
         line = told(run("check-config", tmp_path / "no.toml"))

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanwitness.close import ClosePolicy, by_conversation, due
@@ -118,6 +118,7 @@ def test_the_default_is_a_quarter_of_an_hour() -> None:
     assert ClosePolicy().idle_of("anybody", "voice") == dt.timedelta(minutes=15)
 
 
+@settings(deadline=None)
 @given(st.permutations([trace(f"c{n % 3}", n, start=after(seconds=n % 4)) for n in range(8)]))
 def test_the_order_in_which_traces_come_decides_nothing(traces: list[OpenTrace]) -> None:
     expected = by_conversation(sorted(traces, key=lambda one: one.trace_id))

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanwitness.model import Slot, Swap, Use
@@ -190,6 +190,7 @@ MIXED = [
 ]
 
 
+@settings(deadline=None)
 @given(st.permutations(MIXED))
 def test_the_order_in_which_uses_come_decides_nothing(uses: list[Use]) -> None:
     assert find_swaps(uses, relation) == find_swaps(MIXED, relation)
@@ -199,6 +200,7 @@ def test_the_order_in_which_uses_come_decides_nothing(uses: list[Use]) -> None:
 LETTERS = st.lists(st.tuples(st.sampled_from("ABC?"), st.integers(1, 30)), max_size=8)
 
 
+@settings(deadline=None)
 @given(LETTERS)
 def test_any_history_tells_each_change_once_from_one_version_to_another(runs: list[tuple[str, int]]) -> None:
     uses = talks("".join(letter * count for letter, count in runs))

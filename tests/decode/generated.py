@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     Proto = TypeVar("Proto", bound=Message)
 
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+"""For a machine with other work to do: how long an example takes says nothing here."""
 TENANT_KEYS = ("tenant.id", "customer")
 _FIELDS = (
     "conversation",

@@ -82,7 +82,7 @@ def test_captures_are_there() -> None:
     assert LOG_CAPTURES
 
 
-@settings(deadline=None, max_examples=100)
+@settings(generated.PATIENT, max_examples=100)
 @given(generated.batches(generated.trace_bodies))
 def test_any_trace_requests_are_read_as_the_reference_reads_them(batch: tuple[list[bytes], list[str]]) -> None:
     agree(decode_spans(batch[0]), read_spans(batch[0]))

@@ -35,7 +35,7 @@ def test_a_capture_is_read_as_the_reference_reads_it(path: Path) -> None:
     agree(decode_logs(bodies), read_logs(bodies), "LogAttributes")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(generated.PATIENT, max_examples=100)
 @given(generated.batches(generated.log_bodies))
 def test_any_log_requests_are_read_as_the_reference_reads_them(batch: tuple[list[bytes], list[str]]) -> None:
     agree(decode_logs(batch[0]), read_logs(batch[0]), "LogAttributes")

@@ -88,7 +88,7 @@ def test_shuffled_repeated_and_batched_anew(
     assert lanes.record() == expected
 
 
-@pytest.mark.parametrize("name", ["genai_openai_handler", "openai_v2_legacy", "oi_openai_chat"])
+@pytest.mark.parametrize("name", ["genai_openai_handler", "openai_v2_legacy"])
 def test_every_span_alone_and_from_last_to_first(
     name: str, lanes: Lanes, capture: Reader, undisturbed: dict[str, Any]
 ) -> None:
@@ -100,7 +100,7 @@ def test_every_span_alone_and_from_last_to_first(
     assert lanes.record() == expected
 
 
-@pytest.mark.parametrize(("name", "seed"), SEEDED[::2])
+@pytest.mark.parametrize(("name", "seed"), SEEDED[::3])
 def test_closed_too_early_again_and_again(
     name: str, seed: int, lanes: Lanes, capture: Reader, undisturbed: dict[str, Any]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -141,3 +142,10 @@ async def test_sender_that_goes_away_leaves_no_trace(http_bench: Bench, caplog: 
             assert await line.status() == 200
     assert http_bench.ingest.waiting == 1
     assert not caplog.text
+
+
+async def test_signals_stay_with_the_owner_of_the_process(http_bench: Bench) -> None:
+    handled = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in handled]
+    async with http_bench.up():
+        assert [signal.getsignal(number) for number in handled] == before

@@ -17,8 +17,8 @@ from spanwitness.store.batch import Batcher, BatchLimits, Pending, Work
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
-AT_ONCE = BatchLimits(max_wait_s=0.01, early_bytes=1, early_wait_s=0)
-PATIENT = BatchLimits(max_wait_s=0.05, early_bytes=1000, early_wait_s=0)
+AT_ONCE = BatchLimits(max_wait_s=0.01, early_bytes=1)
+PATIENT = BatchLimits(max_wait_s=0.05, early_bytes=1000)
 
 
 @dataclass
@@ -118,7 +118,7 @@ def test_a_full_buffer_is_busy_and_takes_more_once_it_has_room() -> None:
         assert list(await asyncio.gather(first, second)) == [None, None]
         assert await batcher.put(b"z" * 100, "") is None
 
-    run(lane, BatchLimits(max_wait_s=0.01, early_bytes=1, early_wait_s=0, pending_bytes=100), task)
+    run(lane, BatchLimits(max_wait_s=0.01, early_bytes=1, pending_bytes=100), task)
 
 
 def test_a_request_larger_than_the_buffer_is_taken_when_nothing_else_waits() -> None:
@@ -146,7 +146,7 @@ def test_senders_that_gave_up_still_count_until_their_bytes_are_gone() -> None:
         while isinstance(await told(batcher.put(b"z" * 60, "")), Busy):
             await asyncio.to_thread(lane.gate.wait, 1)
 
-    run(lane, BatchLimits(max_wait_s=0.01, early_bytes=1, early_wait_s=0, pending_bytes=100), task)
+    run(lane, BatchLimits(max_wait_s=0.01, early_bytes=1, pending_bytes=100), task)
     assert lane.written[0] == [b"x" * 60], "what a sender gave up on is stored all the same"
 
 
@@ -230,7 +230,7 @@ def test_a_batch_is_no_larger_than_its_limits() -> None:
         await batcher.put(b"x" * 300, "")
         assert lane.prepared[-1] == [b"x" * 300]
 
-    run(lane, BatchLimits(max_bytes=100, max_items=5, max_wait_s=0.02, early_bytes=1000, early_wait_s=0), task)
+    run(lane, BatchLimits(max_bytes=100, max_items=5, max_wait_s=0.02, early_bytes=1000), task)
 
 
 def test_stopping_stores_what_waits_and_refuses_what_is_new() -> None:

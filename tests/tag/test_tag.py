@@ -65,19 +65,19 @@ def test_all_captures_in_one_batch_are_tagged_as_each_alone() -> None:
     agree_on_spans(bodies := [body for path in TRACE_CAPTURES for body in requests_of(path)], [""] * len(bodies), RULE)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(generated.PATIENT, max_examples=150)
 @given(generated.batches(generated.spoken_bodies))
 def test_what_any_dialect_may_say_is_tagged_as_the_reference_tags_it(batch: tuple[list[bytes], list[str]]) -> None:
     agree_on_spans(*batch, NAMED)
 
 
-@settings(deadline=None, max_examples=75)
+@settings(generated.PATIENT, max_examples=75)
 @given(generated.batches(generated.trace_bodies))
 def test_any_spans_are_tagged_as_the_reference_tags_them(batch: tuple[list[bytes], list[str]]) -> None:
     agree_on_spans(*batch, NAMED)
 
 
-@settings(deadline=None, max_examples=75)
+@settings(generated.PATIENT, max_examples=75)
 @given(generated.batches(generated.log_bodies))
 def test_any_log_records_are_tagged_as_the_reference_tags_them(batch: tuple[list[bytes], list[str]]) -> None:
     agree_on_logs(*batch, NAMED)

@@ -15,6 +15,7 @@ from spanwitness.errors import Rejected, StoreError
 from spanwitness.pipeline.trace_index import TraceIndex
 from spanwitness.receive import Caller, Outcome, Signal
 from spanwitness.store.batch import Batcher, BatchLimits, Pending, Work
+from spanwitness.store.compact import compact
 from spanwitness.tag import TenantRule, index_traces, tag_logs, tag_spans
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Ingestion:
     def write(self, rows: Rows) -> None:
         """Stores a batch; durable when this returns. The index comes after: what it counts as arrived can be read."""
         if len(rows.items):
-            self._store.insert(rows.table, rows.items, rows.token)
+            self._store.insert(rows.table, compact(rows.items), rows.token)
         if len(rows.index):
             self._indexed(rows.index)
 

@@ -141,7 +141,7 @@ class Review:
             self._settle(chunk, now, sweep)
         except StoreError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other conversations are none of its business
             if len(chunk) > 1:
                 for one in chunk:
                     self._settle_all([one], now, sweep)

@@ -30,8 +30,9 @@ class BatchLimits:
         max_bytes: a batch is closed at this size (16 MB is about 5,000 spans of a chat with content).
         max_items: or at this many requests.
         max_wait_s: or this long after its first request, in seconds.
-        early_bytes: a batch of this size does not wait that long when the engine is free, but only
-        early_wait_s: seconds, in which other senders that were answered together send again.
+        early_bytes: a batch of this size waits no longer once
+        quiet_s: seconds have brought no other request: senders that were answered together send again together.
+        enough_bytes: a batch of this size waits for nothing but the engine.
         pending_bytes: requests beyond this are refused as Busy.
     """
 
@@ -39,7 +40,8 @@ class BatchLimits:
     max_items: int = 2_000
     max_wait_s: float = 0.2
     early_bytes: int = 65_536
-    early_wait_s: float = 0.02
+    quiet_s: float = 0.01
+    enough_bytes: int = 8_000_000
     pending_bytes: int = 128_000_000
 
 
@@ -78,8 +80,8 @@ class Batcher(Generic[Prepared]):
         self._waiting: list[Pending] = []
         self._waiting_bytes = 0
         self._pending_bytes = 0
+        self._first = asyncio.Event()
         self._arrived = asyncio.Event()
-        self._filled = asyncio.Event()
         # One batch in the engine, one decoded and next in line.
         self._slots = asyncio.Semaphore(2)
         self._decoder = ThreadPoolExecutor(1, "spanwitness-decode")
@@ -106,9 +108,8 @@ class Batcher(Generic[Prepared]):
         self._waiting.append(pending)
         self._waiting_bytes += len(body)
         self._pending_bytes += len(body)
+        self._first.set()
         self._arrived.set()
-        if self._full():
-            self._filled.set()
         # Counted until it is answered, not until its sender gives up: till then it is held.
         pending.answer.add_done_callback(lambda _answered: self._forget(len(body)))
         return await asyncio.shield(pending.answer)
@@ -119,8 +120,8 @@ class Batcher(Generic[Prepared]):
     async def stop(self) -> None:
         """Refuses new requests, stores those that wait, returns when all are answered."""
         self._stopping = True
+        self._first.set()
         self._arrived.set()
-        self._filled.set()
         if self._loop is not None:
             await self._loop
         self._decoder.shutdown()
@@ -128,16 +129,15 @@ class Batcher(Generic[Prepared]):
 
     def _full(self) -> bool:
         return (
-            self._waiting_bytes >= self._limits.early_bytes
+            self._waiting_bytes >= min(self._limits.enough_bytes, self._limits.max_bytes)
             or len(self._waiting) >= self._limits.max_items
             or self._stopping
         )
 
     async def _run(self) -> None:
         while not (self._stopping and not self._waiting):
-            await self._arrived.wait()
-            if not self._full():
-                await self._linger()
+            await self._first.wait()
+            await self._linger()
             await self._slots.acquire()
             group = self._take()
             if not group:
@@ -148,14 +148,24 @@ class Batcher(Generic[Prepared]):
             await asyncio.gather(*self._stores)
 
     async def _linger(self) -> None:
-        self._filled.clear()
+        """Waits for more, as long as it comes and as the limits allow."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._limits.max_wait_s
+        while not self._full():
+            enough = self._waiting_bytes >= self._limits.early_bytes
+            patience = min(self._limits.quiet_s, end - loop.time()) if enough else end - loop.time()
+            if patience <= 0 or not await self._another(patience):
+                return
+
+    async def _another(self, patience_s: float) -> bool:
+        """Whether another request arrives within so many seconds."""
+        self._arrived.clear()
         try:
-            async with asyncio.timeout(self._limits.max_wait_s):
-                await self._filled.wait()
+            async with asyncio.timeout(patience_s):
+                await self._arrived.wait()
         except TimeoutError:
-            return
-        if self._limits.early_wait_s and not self._stopping:
-            await asyncio.sleep(self._limits.early_wait_s)
+            return False
+        return True
 
     def _take(self) -> list[Pending]:
         size, count = 0, 0
@@ -168,7 +178,7 @@ class Batcher(Generic[Prepared]):
         group, self._waiting = self._waiting[:count], self._waiting[count:]
         self._waiting_bytes -= size
         if not self._waiting and not self._stopping:
-            self._arrived.clear()
+            self._first.clear()
         return group
 
     async def _ready(self, group: list[Pending]) -> None:
