@@ -10,7 +10,7 @@ DEV_DEPS := $(VENV)/.dev
 help:  ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/make \1	\2/' | expand -t 14
 
-demo: $(RUN_DEPS)  ## Six agents, one silent swap: serve on an embedded store, send recorded telemetry, show the record
+demo: $(RUN_DEPS)  ## Seven agents, one silent swap: serve on an embedded store, send recorded telemetry, show the record
 	$(BIN)/spanwitness demo
 
 test: $(DEV_DEPS)  ## All tests, on the real embedded engine

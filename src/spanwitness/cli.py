@@ -392,7 +392,7 @@ def _settings(config: Path | None, store: str | None) -> Config:
 
 @app.command("demo")
 def demo_command(store: StoreOption = None) -> None:
-    """Six agents recorded from real instrumentations, one silent swap: serve, send, close, and show the record.
+    """Seven agents recorded from real instrumentations, one silent swap: serve, send, close, and show the record.
 
     Example:
 
