@@ -151,16 +151,16 @@ def test_a_canary_that_takes_over_little_by_little_is_told_once() -> None:
     assert len(told(talks("A" * 50 + grows + "B" * 100))) == 1
 
 
-@pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 0.8, 0.95])
-@pytest.mark.parametrize("before", [0, 50])
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.35, 0.5, 0.95])
+@pytest.mark.parametrize("before", [0, 300])
 def test_versions_that_answer_in_turn_are_told_once_in_400_conversations(share: float, before: int) -> None:
     """Chance has its share: of many runs, one in a hundred or so may tell it twice."""
     counts: Counter[int] = Counter()
-    for seed in range(60):
+    for seed in range(40):
         chance = random.Random(seed)  # noqa: S311 - the same traffic in every run
         mixed = "".join("B" if chance.random() < share else "A" for _ in range(400))
         counts[len(versions(talks("A" * before + mixed)))] += 1
-    assert counts[1] >= 57
+    assert counts[1] >= 38
     assert max(counts) <= 2
 
 
