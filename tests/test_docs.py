@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import tomllib
 import typer
 
 from spanwitness import attributes

@@ -92,7 +92,7 @@ def test_a_file_that_is_not_there_is_told_and_not_counted(store: Store, tmp_path
     whole.write_bytes(framed([trace_request([chat(1, 1, 0, "c")])]))
     result = imported(store, tmp_path / "nowhere.otlp", whole)
     assert result.problems == [f"{tmp_path / 'nowhere.otlp'}: No such file or directory"]
-    assert result.summary() == "imported 1 file: 1 spans, 1 conversations closed"
+    assert result.summary() == "imported 1 file: 1 span, 1 conversation closed"
 
 
 def test_spans_that_are_refused_are_told_by_the_offset_of_their_request(store: Store, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_spans_that_are_refused_are_told_by_the_offset_of_their_request(store: S
     path.write_text('{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"x","traceId":"","spanId":""}]}]}]}')
     result = imported(store, path)
     assert len(result.problems) == 1
-    assert result.problems[0].startswith(f"{path}: offset 0: 1 of 1 spans refused: a trace id must be 16 bytes")
+    assert result.problems[0].startswith(f"{path}: offset 0: 1 of 1 span refused: a trace id must be 16 bytes")
 
 
 def test_nothing_in_a_file_is_no_error(store: Store, tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def test_a_swap_says_who_where_since_when_and_how_many() -> None:
         to_version=f"openai/{MINI}",
         occurrence=1,
         first_seen=BEGIN + dt.timedelta(minutes=3),
+        first_seen_ns=round((BEGIN + dt.timedelta(minutes=3)).timestamp() * 10**9),
         first_trace="trace-3",
         first_conversation="c0003",
         before=3,

@@ -40,14 +40,21 @@ class Imported:
 
     def summary(self) -> str:
         """One line for stdout."""
-        parts = [f"{self.spans} spans"]
-        parts += [f"{self.logs} log records"] if self.logs else []
-        parts += [f"{self.swept.closed} conversations closed"]
-        parts += [f"{self.swept.revised} revised"] if self.swept.revised else []
-        parts += [f"{self.swept.unchanged} unchanged"] if self.swept.unchanged else []
         swaps = sum(swap.swap_class == "version" for swap in self.swept.swaps)
-        parts += [f"{swaps} new model swap{'s' if swaps != 1 else ''} (spanwitness swaps)"] if swaps else []
-        return f"imported {self.files} file{'s' if self.files != 1 else ''}: {', '.join(parts)}"
+        parts = [
+            _count(self.spans, "span"),
+            _count(self.logs, "log record") if self.logs else "",
+            f"{_count(self.swept.closed, 'conversation')} closed",
+            f"{self.swept.revised} revised" if self.swept.revised else "",
+            f"{self.swept.unchanged} unchanged" if self.swept.unchanged else "",
+            f"{self.swept.failed} could not be reviewed" if self.swept.failed else "",
+            f"{_count(swaps, 'new model swap')} (spanwitness swaps)" if swaps else "",
+        ]
+        return f"imported {_count(self.files, 'file')}: {', '.join(part for part in parts if part)}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def import_files(files: Sequence[Path], store: Store, config: Config, console: Console) -> Imported:

@@ -260,6 +260,7 @@ class Swap:
     to_version: str
     occurrence: int
     first_seen: dt.datetime
+    first_seen_ns: int
     first_trace: str
     first_conversation: str
     before: int

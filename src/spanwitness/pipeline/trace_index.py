@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TABLE = "otel_traces_trace_id_ts"
 _HELD_FOR = dt.timedelta(seconds=1)
 _HELD_ROWS = 50_000
+_HELD_MOST = 500_000
 _OVERLAP_S = 120  # more than any process holds rows back, and than the clocks of two of them differ
 
 _MISSED = """
@@ -58,10 +59,13 @@ class TraceIndex:
         self._rows = 0
         self._since: dt.datetime | None = None
         self._lock = threading.Lock()
+        self._dropped = False
 
     def add(self, rows: pa.Table, now: dt.datetime) -> None:
         """Takes rows whose spans are stored; writes all that is held once it has been held for long enough."""
         with self._lock:
+            if self._rows > _HELD_MOST:  # the index refuses while the spans are taken: they are read again later
+                self._held, self._rows, self._dropped = [], 0, True
             self._held.append(rows)
             self._rows += len(rows)
             self._since = self._since or now
@@ -72,6 +76,9 @@ class TraceIndex:
     def flush(self) -> None:
         """Writes what is held. Raises StoreError; what could not be written stays held."""
         with self._lock:
+            if self._dropped:
+                self.catch_up()
+                self._dropped = False
             if not self._held:
                 return
             # Two batches may hold the same rows (a retry); as one insert they would count as one all the same.

@@ -17,6 +17,7 @@ from spanwitness.store.schema import steps
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_PARTITIONED_BY = ("Timestamp", "LastIngestedAt")
 _DAYS_AN_INSERT = 90  # ClickHouse refuses more than 100 partitions in one insert (max_partitions_per_insert_block)
 
 
@@ -118,11 +119,14 @@ def open_store(url: str | Location) -> Store:
 
 
 def _by_days(rows: pa.Table) -> Iterator[pa.Table]:
-    if "Timestamp" not in rows.column_names or not len(rows):
-        if len(rows):
-            yield rows
+    """Rows in parts that no insert refuses for touching too many days; none where there are no rows."""
+    if not len(rows):
         return
-    day = pc.floor_temporal(rows["Timestamp"], unit="day").combine_chunks().dictionary_encode()
+    partitioned = next((name for name in _PARTITIONED_BY if name in rows.column_names), None)
+    if partitioned is None:
+        yield rows
+        return
+    day = pc.floor_temporal(rows[partitioned], unit="day").combine_chunks().dictionary_encode()
     if len(day.dictionary) <= _DAYS_AN_INSERT:
         yield rows
         return

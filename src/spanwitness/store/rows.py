@@ -252,7 +252,7 @@ def swap_row(swap: Swap, detected: dt.datetime, now: dt.datetime, *, withdrawn: 
         "ToVersion": swap.to_version,
         "Occurrence": swap.occurrence,
         "DetectedAt": naive(detected),
-        "FirstSeenAt": naive(swap.first_seen),
+        "FirstSeenAt": swap.first_seen_ns,
         "FirstTraceId": swap.first_trace,
         "FirstConversationId": swap.first_conversation,
         "ConversationsBefore": swap.before,
