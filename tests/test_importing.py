@@ -100,7 +100,7 @@ def test_spans_that_are_refused_are_told_by_the_offset_of_their_request(store: S
     path.write_text('{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"x","traceId":"","spanId":""}]}]}]}')
     result = imported(store, path)
     assert len(result.problems) == 1
-    assert result.problems[0].startswith(f"{path}: offset 0: 1 of 1 span refused: a trace id must be 16 bytes")
+    assert result.problems[0].startswith(f"{path}: offset 0: 1 of 1 spans refused: a trace id must be 16 bytes")
 
 
 def test_nothing_in_a_file_is_no_error(store: Store, tmp_path: Path) -> None:
