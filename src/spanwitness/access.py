@@ -36,9 +36,9 @@ class _Direct:
 
     def close(self, conversation: str, tenant: str | None) -> dict[str, int]:
         now: dt.datetime = utc_now()
-        TraceIndex(self._store).catch_up()
+        TraceIndex(self._store).catch_up(now)
         swept = Review(self._store, review_rules(self._config)).close_one(conversation, now, tenant)
-        return {"closed": swept.closed, "revised": swept.revised, "unchanged": swept.unchanged}
+        return swept.counts()
 
 
 @contextmanager

@@ -52,10 +52,16 @@ def ingest_rules(config: Config) -> IngestRules:
         tenant_header=config.tenant.header,
         limits=BatchLimits(
             max_bytes=config.ingest.batch,
+            enough_bytes=min(config.ingest.batch, BatchLimits().enough_bytes),
             max_wait_s=config.ingest.wait.total_seconds(),
             pending_bytes=config.ingest.buffer,
         ),
     )
+
+
+def receive_limits(config: Config) -> Limits:
+    """The receivers' bounds as configured. Raises ConfigError."""
+    return Limits(config.receive.max_request, config.receive.max_in_flight)
 
 
 def review_rules(config: Config) -> ReviewRules:
@@ -95,7 +101,7 @@ class Server:
         Raises:
             ConfigError: an address cannot be listened on. Nothing is left running.
         """
-        self._ingestion.index.catch_up()
+        self._ingestion.index.catch_up(self._clock())
         self._ingestion.start()
         try:
             bound = await self._listen()
@@ -107,7 +113,7 @@ class Server:
 
     async def _listen(self) -> dict[str, str]:
         receive = self._config.receive
-        limits = Limits(receive.max_request, receive.max_in_flight)
+        limits = receive_limits(self._config)
         bound = {}
         if receive.grpc:
             bound["grpc"] = await self._serve(GrpcReceiver(self._ingestion, receive.grpc, limits))
@@ -141,7 +147,7 @@ class Server:
     async def close(self, conversation: str, tenant: str | None) -> dict[str, int]:
         """Closes an open conversation now."""
         swept = await self._in_review(lambda now: self._review.close_one(conversation, now, tenant))
-        return {"closed": swept.closed, "revised": swept.revised, "unchanged": swept.unchanged}
+        return swept.counts()
 
     async def _sweeps(self) -> None:
         interval = sweep_interval(self._config.close)
@@ -166,7 +172,7 @@ class Server:
 
 def sweep_interval(config: CloseConfig) -> float:
     """Seconds between two looks at what is over: as configured, shorter where conversations close faster than that."""
-    shortest = min([config.idle, config.end_grace, *config.idle_by_channel.values(), *config.idle_by_tenant.values()])
+    shortest = min([config.idle, *config.idle_by_channel.values(), *config.idle_by_tenant.values()])
     return max(0.25, min(config.sweep.total_seconds(), shortest.total_seconds() / 2))
 
 
@@ -194,7 +200,9 @@ async def _health(_request: Request) -> JSONResponse:
 
 def serve(config: Config, ready: Callable[[str], None]) -> None:
     """Runs a server until SIGTERM or SIGINT, then drains and returns. `ready` gets one line once it accepts data."""
-    review_rules(config)  # what is wrong with it is told before the store is touched
+    # What is wrong with the configuration is told before the store is touched.
+    review_rules(config)
+    receive_limits(config)
     store = open_store(config.store.url)
     try:
         asyncio.run(_until_stopped(Server(config, store), ready))

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from spanwitness import __version__
 from spanwitness.access import Access, own, reach
-from spanwitness.app import review_rules, serve
+from spanwitness.app import receive_limits, review_rules, serve
 from spanwitness.config import Config, duration, load
 from spanwitness.errors import ConfigError, SpanWitnessError
 from spanwitness.report import conversation, scores, swaps, versions
@@ -165,6 +165,8 @@ def import_command(
             result = import_files(files, opened, settings, Console(stderr=True, highlight=False))
         finally:
             opened.close()
+    if result.swept.failed:
+        result.problems.append(f"{result.swept.failed} of the conversations could not be reviewed and stay open")
     for problem in result.problems:
         sys.stderr.write(f"spanwitness: {problem}\n")
     typer.echo(result.summary())
@@ -239,6 +241,10 @@ def close_command(
     """
     with told(), reach(configured(config, store)) as access:
         done = access.close(identity, tenant)
+        if done["failed"]:
+            raise SpanWitnessError(
+                f"conversation {identity!r} could not be reviewed and stays open; the log says where"
+            )
         if not any(done.values()):
             raise SpanWitnessError(f"no open conversation {identity!r}; see: spanwitness conversation {identity}")
     how = "revised" if done["revised"] else "closed" if done["closed"] else "unchanged: nothing new had arrived"
@@ -249,6 +255,7 @@ def close_command(
 def check_config_command(
     config: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="TOML file.")] = None,
     option: ConfigOption = None,
+    store: StoreOption = None,
 ) -> None:
     """Check a configuration file and say what it means, without opening anything.
 
@@ -258,8 +265,9 @@ def check_config_command(
     """
     with told():
         path = config or option
-        settings = load(path)
+        settings = configured(path, store)
         rules = review_rules(settings)
+        receive_limits(settings)
         location = parse_location(settings.store.url)
     close = settings.close
     typer.echo(f"{path or 'defaults'}: ok")

@@ -63,6 +63,7 @@ def import_files(files: Sequence[Path], store: Store, config: Config, console: C
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         ingestion = Ingestion(store, ingest_rules(config), utc_now)
+        ingestion.index.catch_up(utc_now())
         _read(files, ingestion, result, progress)
         ingestion.flush()
         if result.traces:

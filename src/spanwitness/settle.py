@@ -73,7 +73,8 @@ def names_a_human(tool: str) -> bool:
 def digest(conversation: Conversation) -> str:
     """Equal for equal steps, messages, prompt and documents: what says nothing new is no new revision."""
     steps = [replace(step.span, attributes={}, events=()) for step in conversation.steps]
-    content = (steps, conversation.messages, conversation.system_prompt, conversation.documents)
+    told = (conversation.channel, conversation.intent, conversation.language)
+    content = (steps, conversation.messages, conversation.system_prompt, conversation.documents, told)
     return hashlib.sha256(repr(content).encode("utf-8", "surrogatepass")).hexdigest()
 
 

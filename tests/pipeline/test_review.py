@@ -373,7 +373,7 @@ class TestAfterACrash:
         lanes.ingest([trace_request([chat(1, 1, 1, "c", parent=9), FakeSpan(1, 9, 0)])])
         lanes.restart()
         assert lanes.close_everything().closed == 0
-        lanes.ingestion.index.catch_up()
+        lanes.ingestion.index.catch_up(lanes.clock())
         assert lanes.close_everything().closed == 1
         assert numbered(lanes) == [("c", 0), ("c", 1)]
 
@@ -383,7 +383,7 @@ class TestAfterACrash:
         before = lanes.record()
         for _ in range(2):
             lanes.restart()
-            lanes.ingestion.index.catch_up()
+            lanes.ingestion.index.catch_up(lanes.clock())
             swept = lanes.close_everything()
             assert (swept.closed, swept.revised) == (0, 0)
         assert lanes.record() == before

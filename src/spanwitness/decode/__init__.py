@@ -22,7 +22,8 @@ from spanwitness.decode.wire import MessageName, to_arrow, undecodable
 __all__ = ["decode_logs", "decode_spans"]
 
 _Build = Callable[[pa.Array, IntArray, dict[int, Problem]], Batch]
-_MAX_TIME = np.uint64(2**63 - 1)  # DateTime64(9) counts nanoseconds in 64 signed bits: to the year 2262
+# The trace index counts whole seconds in 32 bits (DateTime, as the Collector has it): to February 2106, less a day.
+_MAX_TIME = np.uint64((2**32 - 86_400) * 10**9)
 _KINDS = pa.array(["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"])
 _STATUSES = pa.array(["Unset", "Ok", "Error"])
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
@@ -177,8 +178,8 @@ def _count_rejected(
 
 
 _WHY = {
-    "span": "a trace id must be 16 bytes, a span id 8 bytes, neither all zero, and times before the year 2262",
-    "log record": "times must be before the year 2262",
+    "span": "a trace id must be 16 bytes, a span id 8 bytes, neither all zero, and times before the year 2106",
+    "log record": "times must be before the year 2106",
 }
 
 

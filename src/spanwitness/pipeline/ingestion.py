@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from spanwitness import __version__
 from spanwitness.decode import decode_logs, decode_spans
 from spanwitness.errors import Rejected, StoreError
 from spanwitness.pipeline.trace_index import TraceIndex
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], dt.datetime]
 _NOT_STORED = ["ConversationTrust", "ConversationEnded"]
+_NOT_STORED_OF_LOGS = [*_NOT_STORED, "ConversationIdSource", "Channel"]
 log = logging.getLogger(__name__)
 
 
@@ -89,11 +91,12 @@ class Ingestion:
             batch = decode_spans(bodies)
             tagged = tag_spans(batch, tenants, self._rules.tenant, now)
             items = tagged.drop_columns(_NOT_STORED)
-            rows = Rows("otel_traces", items, index_traces(tagged), _token(bodies, tenants))
+            rows = Rows("otel_traces", items, index_traces(tagged), self._token(bodies, tenants))
         else:
             batch = decode_logs(bodies)
-            items = tag_logs(batch, tenants, self._rules.tenant, now)
-            rows = Rows("otel_logs", items, index_traces(items), _token(bodies, tenants))
+            tagged = tag_logs(batch, tenants, self._rules.tenant, now)
+            items = tagged.drop_columns(_NOT_STORED_OF_LOGS)
+            rows = Rows("otel_logs", items, index_traces(tagged), self._token(bodies, tenants))
         return Work(rows, batch.problems)
 
     def write(self, rows: Rows) -> None:
@@ -109,6 +112,14 @@ class Ingestion:
         except StoreError as error:
             # The spans are stored and stay so: the rows are still held, and are tried again with the next ones.
             log.warning("the trace index lags behind: %s", error)
+
+    def _token(self, bodies: Sequence[bytes], tenants: Sequence[str]) -> str:
+        """A digest of what came and of all that decides what is made of it: other rows must have another token."""
+        digest = hashlib.sha256(f"{__version__}|{self._rules.tenant}".encode())
+        for body, tenant in zip(bodies, tenants, strict=True):
+            digest.update(len(body).to_bytes(8, "big") + tenant.encode() + b"\0")
+            digest.update(body)
+        return digest.hexdigest()
 
     def flush(self) -> None:
         """Brings the trace index up to date with all that was acknowledged, for a review to see it."""
@@ -130,11 +141,3 @@ def _outcome(problem: Problem | None) -> Outcome:
     if problem.fatal:
         raise Rejected(problem.reason)
     return Outcome(problem.rejected, problem.reason)
-
-
-def _token(bodies: Sequence[bytes], tenants: Sequence[str]) -> str:
-    digest = hashlib.sha256()
-    for body, tenant in zip(bodies, tenants, strict=True):
-        digest.update(len(body).to_bytes(8, "big") + tenant.encode() + b"\0")
-        digest.update(body)
-    return digest.hexdigest()

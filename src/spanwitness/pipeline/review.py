@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 _REWRITE = """
 INSERT INTO otel_traces
 SELECT t.* REPLACE (s.ConversationId AS ConversationId, s.ConversationIdSource AS ConversationIdSource,
-                    s.TrajectoryStep AS TrajectoryStep, s.AgentName AS AgentName, s.Version AS Version)
+                    s.TrajectoryStep AS TrajectoryStep, s.Version AS Version)
 FROM (
     SELECT * FROM otel_traces FINAL
     WHERE TenantId = {tenant:String} AND TraceId IN (SELECT TraceId FROM span_settlements WHERE Sweep = {sweep:String})
@@ -68,6 +68,15 @@ class Sweep:
     scores: int = 0
     swaps: list[Swap] = field(default_factory=list)
 
+    def counts(self) -> dict[str, int]:
+        """What became of the conversations."""
+        return {
+            "closed": self.closed,
+            "revised": self.revised,
+            "unchanged": self.unchanged,
+            "failed": self.failed,
+        }
+
 
 @dataclass(slots=True)
 class _Written:
@@ -79,6 +88,7 @@ class _Written:
     settlements: list[rows.Settlement] = field(default_factory=list)
     slots: set[Slot] = field(default_factory=set)
     moved_from: dict[str, str] = field(default_factory=dict)
+    judged: set[str] = field(default_factory=set)
 
 
 class Review:
@@ -159,6 +169,11 @@ class Review:
         tenant = chunk[0].tenant
         last = record.last_revisions(self._store, tenant, [one.conversation_id for one in chunk])
         traces = self._traces(tenant, chunk, last)
+        if len(chunk) > 1 and sum(trace.spans for trace in traces) > 4 * self._rules.chunk_spans:
+            # Little of them is new, but all of it is judged: as much as is held at once is bounded all the same.
+            for part in (chunk[: len(chunk) // 2], chunk[len(chunk) // 2 :]):
+                self._settle(part, now, sweep)
+            return
         if not traces:  # what was open has meanwhile turned out to belong to another conversation
             return
         written = self._judge(chunk, traces, last, now, sweep)
@@ -221,6 +236,7 @@ class Review:
         conversation = _conversation(one, spans, logs)
         if not conversation.steps:
             return
+        written.judged.add(one.conversation_id)
         content = digest(conversation)
         unchanged = content == last.digest
         conversation = replace(conversation, revision=last.number + (not unchanged))
@@ -263,9 +279,9 @@ class Review:
     def _resettle(self, written: _Written, now: dt.datetime, sweep: Sweep, tenant: str) -> list[OpenTrace]:
         """Conversations that lost a trace, since its true id arrived later, get a revision without it.
 
-        Returns the traces that they keep: their steps are numbered anew.
+        Those that were due themselves have it already. Returns the traces that they keep: their steps are renumbered.
         """
-        moved = written.moved_from
+        moved = {old: new for old, new in written.moved_from.items() if old not in written.judged}
         last = record.last_revisions(self._store, tenant, list(moved))
         before = [Due(tenant, identity, "requested", ()) for identity in moved]
         traces = self._traces(tenant, before, last)
@@ -385,20 +401,20 @@ def _slot(span: Any) -> Slot:
 def _settlements(
     conversation: Conversation, spans: Sequence[record.StoredSpan], source: str, written: _Written
 ) -> None:
-    steps = {(step.span.trace_id, step.span.span_id): step for step in conversation.steps}
+    """What becomes of each span's row. Every step's is written once at least, so that it says whose it was.
+
+    Its agent stays as the span told it: what is inferred from others stands in `steps`, and may change with them.
+    """
+    steps = {(step.span.trace_id, step.span.span_id): step.number for step in conversation.steps}
     for stored in spans:
-        step = steps.get((stored.span.trace_id, stored.span.span_id))
-        number = step.number if step else 0
-        agent = step.span.agent_name if step else stored.agent_name
+        number = steps.get((stored.span.trace_id, stored.span.span_id), 0)
         if stored.version and stored.conversation_id != conversation.conversation_id:
             written.moved_from[stored.conversation_id] = conversation.conversation_id
-        wanted = (conversation.conversation_id, source, number, agent)
-        if wanted != (stored.conversation_id, stored.source, stored.step, stored.agent_name):
+        wanted = (conversation.conversation_id, source, number)
+        if wanted != (stored.conversation_id, stored.source, stored.step) or (number and not stored.version):
             version = max(conversation.revision, stored.version + 1)
             written.settlements.append(
-                rows.Settlement(
-                    conversation.tenant, stored.span.trace_id, stored.span.span_id, *wanted, version=version
-                )
+                rows.Settlement(conversation.tenant, stored.span.trace_id, stored.span.span_id, *wanted, version)
             )
 
 

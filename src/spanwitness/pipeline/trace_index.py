@@ -21,7 +21,8 @@ TABLE = "otel_traces_trace_id_ts"
 _HELD_FOR = dt.timedelta(seconds=1)
 _HELD_ROWS = 50_000
 _HELD_MOST = 500_000
-_OVERLAP_S = 120  # more than any process holds rows back, and than the clocks of two of them differ
+_OVERLAP = dt.timedelta(minutes=2)  # more than a process holds rows back, and than the clocks of two differ
+_LOOK_BACK = dt.timedelta(hours=1)
 
 _MISSED = """
 INSERT INTO otel_traces_trace_id_ts
@@ -35,7 +36,7 @@ SELECT TenantId, TraceId, min(Timestamp), max(Timestamp), min(IngestedAt), max(I
            ConversationIdSource, '|', ConversationId))),
        0, max(Channel), count(), 1
 FROM otel_traces
-WHERE IngestedAt >= (SELECT max(LastIngestedAt) FROM otel_traces_trace_id_ts) - {overlap:UInt32}
+WHERE IngestedAt >= fromUnixTimestamp64Milli({since:Int64})
 GROUP BY TenantId, TraceId
 """
 
@@ -45,7 +46,7 @@ INSERT INTO otel_traces_trace_id_ts
 SELECT TenantId, TraceId, min(Timestamp), max(Timestamp), min(IngestedAt), max(IngestedAt), {none:String}, 0, '',
        count(), 1
 FROM otel_logs
-WHERE TraceId != '' AND IngestedAt >= (SELECT max(LastIngestedAt) FROM otel_traces_trace_id_ts) - {overlap:UInt32}
+WHERE TraceId != '' AND IngestedAt >= fromUnixTimestamp64Milli({since:Int64})
 GROUP BY TenantId, TraceId
 """
 
@@ -59,13 +60,14 @@ class TraceIndex:
         self._rows = 0
         self._since: dt.datetime | None = None
         self._lock = threading.Lock()
-        self._dropped = False
+        self._dropped: dt.datetime | None = None
 
     def add(self, rows: pa.Table, now: dt.datetime) -> None:
         """Takes rows whose spans are stored; writes all that is held once it has been held for long enough."""
         with self._lock:
-            if self._rows > _HELD_MOST:  # the index refuses while the spans are taken: they are read again later
-                self._held, self._rows, self._dropped = [], 0, True
+            if self._rows > _HELD_MOST and self._since:  # the index refuses while spans are taken: read again later
+                self._dropped = min(self._since, self._dropped or self._since)
+                self._held, self._rows, self._since = [], 0, now
             self._held.append(rows)
             self._rows += len(rows)
             self._since = self._since or now
@@ -77,16 +79,29 @@ class TraceIndex:
         """Writes what is held. Raises StoreError; what could not be written stays held."""
         with self._lock:
             if self._dropped:
-                self.catch_up()
-                self._dropped = False
+                self._add_since(int(self._dropped.timestamp() * 1000) - _milliseconds(_OVERLAP))
+                self._dropped = None
             if not self._held:
                 return
             # Two batches may hold the same rows (a retry); as one insert they would count as one all the same.
             self._store.insert(TABLE, pa.concat_tables(self._held))
             self._held, self._rows, self._since = [], 0, None
 
-    def catch_up(self) -> None:
-        """Adds what a process that was killed had stored and not indexed. Adding twice does no harm."""
-        known: dict[str, object] = {"none": NO_CANDIDATE, "overlap": _OVERLAP_S}
+    def catch_up(self, now: dt.datetime) -> None:
+        """Adds what a process that was killed had stored and not indexed. Adding twice does no harm.
+
+        Looks at what came since the index was last written to, and at the last hour in any case: other processes that
+        write to the same store go on with the index when one of them is killed.
+        """
+        (newest,) = self._store.rows("SELECT toUnixTimestamp64Milli(max(LastIngestedAt)) AS at FROM " + TABLE)
+        since = min(newest["at"] - _milliseconds(_OVERLAP), int(now.timestamp() * 1000) - _milliseconds(_LOOK_BACK))
+        self._add_since(max(since, 0))
+
+    def _add_since(self, since: int) -> None:
+        known: dict[str, object] = {"none": NO_CANDIDATE, "since": since}
         self._store.command(_MISSED_LOGS, known)
         self._store.command(_MISSED, {**known, "trust": list(CONVERSATION_TRUST)})
+
+
+def _milliseconds(span: dt.timedelta) -> int:
+    return int(span.total_seconds() * 1000)

@@ -49,7 +49,7 @@ FROM (SELECT sum(Calls * VerifiedShare) / sum(Calls) AS Share FROM model_version
 
 _CLASSES: Final = {
     "version": "another model answers",
-    "mismatch": "the model that answers is not of the family that was asked for",
+    "mismatch": "the model that answers is not the one that was asked for",
     "unapproved": "the model that answers is not on the contract's list",
     "unverified": "more calls than the contract allows do not tell which model answered",
     "fingerprint": "same model, another backend",

@@ -129,7 +129,7 @@ class Batcher(Generic[Prepared]):
 
     def _full(self) -> bool:
         return (
-            self._waiting_bytes >= min(self._limits.enough_bytes, self._limits.max_bytes)
+            self._waiting_bytes >= self._limits.enough_bytes
             or len(self._waiting) >= self._limits.max_items
             or self._stopping
         )

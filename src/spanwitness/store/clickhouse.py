@@ -36,12 +36,12 @@ class Store:
             rows: columns by the table's names.
             token: a digest of the content. The same token a second time stores nothing, within the table's window.
         """
-        for part in _by_days(rows):
+        for number, part in enumerate(_by_days(rows)):
             # Rows that replace each other are told apart when they are read or merged: once, not at each insert too.
             settings = {
                 "async_insert": "0",
                 "optimize_on_insert": "0",
-                "insert_deduplication_token": token or _digest(part),
+                "insert_deduplication_token": f"{token}-{number}" if token else _digest(part),
             }
             with self._told(f"insert into {table}"):
                 self._engine.insert(table, part, settings)

@@ -88,7 +88,6 @@ class StoredSpan:
     conversation_id: str
     source: str
     step: int
-    agent_name: str
     version: int
 
 
@@ -211,7 +210,6 @@ def _span(row: dict[str, Any]) -> StoredSpan:
         row["ConversationId"],
         row["ConversationIdSource"],
         row["TrajectoryStep"],
-        row["AgentName"],
         row["Version"],
     )
 

@@ -57,7 +57,6 @@ class Settlement:
     conversation_id: str
     source: str
     step: int
-    agent_name: str
     version: int
 
 
@@ -187,7 +186,6 @@ def settlement_row(settlement: Settlement, sweep: str, now: dt.datetime) -> dict
         "ConversationId": settlement.conversation_id,
         "ConversationIdSource": settlement.source,
         "TrajectoryStep": settlement.step,
-        "AgentName": settlement.agent_name,
         "Version": settlement.version,
         "SettledAt": naive(now),
     }

@@ -75,7 +75,7 @@ def tag_logs(batch: Batch, callers: Sequence[str], rule: TenantRule, at: dt.date
             "ResourceAttributes": batch.resources.maps().take(pa.array(batch.resource)),
             "LogAttributes": batch.attributes.maps(),
             "TenantId": _tenants(batch, callers, rule),
-            "ConversationId": _text(batch.attributes.column(names.CONVERSATION), batch.n),
+            **_log_conversation(batch),
             "IngestedAt": _constant_time(at, batch.n),
         }
     )
@@ -84,20 +84,19 @@ def tag_logs(batch: Batch, callers: Sequence[str], rule: TenantRule, at: dt.date
 def index_traces(rows: pa.Table) -> pa.Table:
     """The rows of otel_traces_trace_id_ts that a batch of spans or log records adds: one for each of its traces."""
     rows = rows.filter(pc.not_equal(rows["TraceId"], ""))
+    rows = rows.append_column("_Candidate", _candidates(rows))
+    rows = rows.append_column("_Ended", pc.cast(rows["ConversationEnded"], pa.uint8()))
     aggregates: list[tuple[str, str]] = [
         ("Timestamp", "min"),
         ("Timestamp", "max"),
         ("Timestamp", "count"),
         ("IngestedAt", "max"),
+        ("_Candidate", "min"),
+        ("_Ended", "max"),
+        ("Channel", "max"),
     ]
-    if "Dialect" in rows.column_names:
-        aggregates += [("_Candidate", "min"), ("_Ended", "max"), ("Channel", "max")]
-        rows = rows.append_column("_Candidate", _candidates(rows))
-        rows = rows.append_column("_Ended", pc.cast(rows["ConversationEnded"], pa.uint8()))
     # On one thread: handing a few thousand rows to a pool costs more than it saves.
     grouped = rows.group_by(["TenantId", "TraceId"], use_threads=False).aggregate(aggregates)
-    n = len(grouped)
-    known = "Dialect" in rows.column_names
     return pa.table(
         {
             "TenantId": grouped["TenantId"],
@@ -106,10 +105,10 @@ def index_traces(rows: pa.Table) -> pa.Table:
             "End": pc.floor_temporal(grouped["Timestamp_max"], unit="second").cast(pa.timestamp("s")),
             "FirstIngestedAt": grouped["IngestedAt_max"],
             "LastIngestedAt": grouped["IngestedAt_max"],
-            "Candidate": grouped["_Candidate_min"] if known else pa.repeat(NO_CANDIDATE, n),
-            "Ended": grouped["_Ended_max"] if known else pa.array(np.zeros(n, np.uint8)),
-            "Channel": grouped["Channel_max"] if known else empty(n),
-            "Batches": pa.array(np.ones(n, np.uint64)),
+            "Candidate": grouped["_Candidate_min"],
+            "Ended": grouped["_Ended_max"],
+            "Channel": grouped["Channel_max"],
+            "Batches": pa.array(np.ones(len(grouped), np.uint64)),
             "Spans": grouped["Timestamp_count"].cast(pa.uint64()),
         }
     )
@@ -127,6 +126,19 @@ def _candidates(rows: pa.Table) -> pa.Array:
         "|",
     )
     return pc.if_else(pc.equal(rows["ConversationId"], ""), NO_CANDIDATE, joined)
+
+
+def _log_conversation(batch: Batch) -> dict[str, pa.Array]:
+    """A log record may be all that names the conversation of its trace."""
+    identity, source, trust = _conversation(Rows(batch), DIALECTS[-1])
+    ended = pa.repeat(pa.scalar(value=False), batch.n)
+    return {
+        "ConversationId": identity,
+        "ConversationIdSource": source,
+        "ConversationTrust": trust,
+        "ConversationEnded": ended,
+        "Channel": empty(batch.n),
+    }
 
 
 def _tags(batch: Batch) -> dict[str, pa.Array]:

@@ -68,7 +68,8 @@ PARTITION BY toDate(Timestamp)
 ORDER BY (TenantId, toStartOfHour(Timestamp), TraceId, SpanId)
 -- Written fast (LZ4), kept small: ZSTD on the way in would cost a third of the engine's time for each span.
 TTL toDateTime(Timestamp) + INTERVAL 1 DAY RECOMPRESS CODEC(ZSTD(1))
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, merge_selector_base = 10,
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, merge_selector_base = 30,
+    vertical_merge_algorithm_min_rows_to_activate = 1, vertical_merge_algorithm_min_columns_to_activate = 1,
     non_replicated_deduplication_window = 10000;
 
 -- Where a trace lies in time, as the readers of otel_traces expect; and what the review lane must know of it.
@@ -126,7 +127,8 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (TenantId, toStartOfHour(Timestamp), TraceId, SpanId, Timestamp, RecordHash)
 TTL toDateTime(Timestamp) + INTERVAL 1 DAY RECOMPRESS CODEC(ZSTD(1))
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, merge_selector_base = 10,
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, merge_selector_base = 30,
+    vertical_merge_algorithm_min_rows_to_activate = 1, vertical_merge_algorithm_min_columns_to_activate = 1,
     non_replicated_deduplication_window = 10000;
 
 CREATE TABLE IF NOT EXISTS conversations
@@ -275,7 +277,6 @@ CREATE TABLE IF NOT EXISTS span_settlements
     ConversationId String,
     ConversationIdSource LowCardinality(String),
     TrajectoryStep UInt32,
-    AgentName LowCardinality(String),
     Version UInt32,
     SettledAt DateTime
 )
@@ -286,7 +287,7 @@ TTL SettledAt + INTERVAL 1 DAY;
 -- The last word on each conversation. Earlier revisions stay in the tables themselves.
 CREATE VIEW IF NOT EXISTS conversations_latest AS
 SELECT * FROM conversations FINAL
-WHERE (TenantId, ConversationId, Revision) IN
+WHERE CloseReason != 'moved' AND (TenantId, ConversationId, Revision) IN
     (SELECT TenantId, ConversationId, max(Revision) FROM conversations GROUP BY TenantId, ConversationId);
 
 CREATE VIEW IF NOT EXISTS steps_latest AS
