@@ -153,7 +153,7 @@ def test_a_close_through_the_api_is_done_when_it_answers(server: Serve) -> None:
     pointer = Pointer.read(server.log.parent / "store")
     assert pointer is not None
     client = ServeClient(pointer)
-    assert client.close("c", "closing") == {"closed": 1, "revised": 0, "unchanged": 0}
+    assert client.close("c", "closing") == {"closed": 1, "revised": 0, "unchanged": 0, "failed": 0}
     assert asked(server.store, "SELECT TenantId FROM conversations") == [{"TenantId": "closing"}]
 
 

@@ -97,7 +97,7 @@ OWN_KEYS = (
 OWN = [(key, value) for key in OWN_KEYS for value in ("true", "3", "human", "acme")]
 KEYS = sorted({key for dialect in DIALECTS for key, _ in _pairs(dialect)} | set(OWN_KEYS))
 SCOPES = sorted({scope.replace("*", "unseen") for dialect in DIALECTS for scope in dialect.scopes})
-TIMES = [0, 1, 999_999_999, 1_793_000_000_123_456_789, 2**63 - 1, 2**63, 2**64 - 1]
+TIMES = [0, 1, 999_999_999, 1_793_000_000_123_456_789, (2**32 - 86_400) * 10**9, 2**63 - 1, 2**64 - 1]
 # Field 5000, which nobody has defined: a text, and a number.
 UNKNOWN_FIELDS = b"\xc2\xb8\x02\x03abc", b"\xc0\xb8\x02\x07"
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from spanwitness.tag import TenantRule
 
 Row = dict[str, Any]
-LATEST = 2**63 - 1
+LATEST = (2**32 - 86_400) * 10**9
 SPAN_KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
 STATUSES = ("Unset", "Ok", "Error")
 MODEL_CALLS = ("llm", "speech")
@@ -215,7 +215,20 @@ def _log_row(record: LogRecord, around: Around) -> Row | None:
         "EventName": record.event_name,
         **_owner(_pairs(around.resource), attributes, around),
         "LogAttributes": attributes,
-        "ConversationId": dict(attributes).get("gen_ai.conversation.id", ""),
+        **_log_conversation(dict(attributes)),
+    }
+
+
+def _log_conversation(attributes: dict[str, str]) -> Row:
+    keys = ("gen_ai.conversation.id", "session.id", "langfuse.session.id")
+    found = ((key, attributes.get(key, "")) for key in keys)
+    key, identity = next(((key, value) for key, value in found if value and not value.startswith("resp_")), ("", ""))
+    return {
+        "ConversationId": identity,
+        "ConversationIdSource": key,
+        "ConversationTrust": CONVERSATION_TRUST.index(key) if key else len(CONVERSATION_TRUST),
+        "ConversationEnded": False,
+        "Channel": "",
     }
 
 
@@ -392,7 +405,7 @@ def read_index(rows: Sequence[Row]) -> list[Row]:
 
 
 def _candidate(row: Row) -> str:
-    if "Dialect" not in row or not row["ConversationId"]:
+    if not row["ConversationId"]:
         return "~"
     trust, start = row["ConversationTrust"], row["Timestamp"]
     return f"{trust:03}|{start:020}|{row['ConversationIdSource']}|{row['ConversationId']}"

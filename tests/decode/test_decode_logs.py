@@ -66,9 +66,9 @@ def test_a_log_record_without_a_time_has_the_time_it_was_observed(time: int, obs
     assert row["Timestamp"] == stored
 
 
-def test_a_log_record_after_the_year_2262_is_refused() -> None:
+def test_a_log_record_after_the_year_2106_is_refused() -> None:
     batch = decode_logs([logs(LogRecord(time_unix_nano=2**63), LogRecord(observed_time_unix_nano=2**63), LogRecord())])
-    assert batch.problems == {0: Problem(2, "2 of 3 log records refused: times must be before the year 2262")}
+    assert batch.problems == {0: Problem(2, "2 of 3 log records refused: times must be before the year 2106")}
     assert batch.n == 1
 
 

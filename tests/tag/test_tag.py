@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from spanwitness.decode import decode_logs, decode_spans
+from spanwitness.identity import split_candidate
 from spanwitness.tag import TenantRule, index_traces, tag_logs, tag_spans
 from tests.decode import generated, reference
 from tests.decode.built import LOG_CAPTURES, TRACE_CAPTURES, requests_of
@@ -317,12 +318,16 @@ def _logs(*trace_ids: bytes) -> bytes:
     return message.SerializeToString()
 
 
-def test_log_records_are_indexed_without_a_candidate_and_only_those_of_a_trace() -> None:
+def test_log_records_may_name_the_conversation_of_their_trace_and_only_those_of_a_trace_are_indexed() -> None:
     table = tag_logs(decode_logs([_logs(b"\1" * 16, b"", b"\1" * 16)]), [""], RULE, AT)
     assert table["ConversationId"].to_pylist() == ["conv-1"] * 3
     (row,) = index_of(table)
     assert (row["TraceId"], row["Start"], row["End"], row["Spans"]) == ("01" * 16, 3, 3, 2)
-    assert (row["Candidate"], row["Ended"], row["Channel"]) == ("~", 0, "")
+    assert (split_candidate(row["Candidate"]), row["Ended"], row["Channel"]) == (
+        ("gen_ai.conversation.id", "conv-1"),
+        0,
+        "",
+    )
 
 
 def test_the_time_of_arrival_is_stored_in_utc() -> None:
