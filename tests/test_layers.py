@@ -36,14 +36,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": {"attributes"},
     "config": {"errors"},
     "sdk": {"attributes"},
-    **dict.fromkeys(STAGES | {"testing", "api"}, BASE),  # never each other
+    **dict.fromkeys(STAGES | {"testing", "api", "terminal"}, BASE),  # never each other
     "pipeline": BASE | STAGES - {"report"},
     "importer": BASE | {"receive"},
     "app": BASE | STAGES | {"api", "pipeline"},
     "access": BASE | {"api", "app", "pipeline", "store"},
     "importing": BASE | {"app", "importer", "pipeline", "receive", "store"},
     "demo": BASE | {"access", "api", "app", "importer", "receive", "report", "store"},
-    "cli": BASE | {"access", "app", "demo", "importing", "report", "store"},
+    "cli": BASE | {"access", "app", "demo", "importing", "report", "store", "terminal"},
     "__main__": {"cli"},
 }
 # What is heavy, or could be exchanged, is met in one place.

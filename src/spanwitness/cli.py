@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from spanwitness import __version__
 from spanwitness.access import Access, own, reach
@@ -23,6 +21,7 @@ from spanwitness.config import Config, duration, load
 from spanwitness.errors import ConfigError, SpanWitnessError
 from spanwitness.report import conversation, scores, swaps, versions
 from spanwitness.store import parse_location
+from spanwitness.terminal import console, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,11 +46,6 @@ ConfigOption = Annotated[
 TenantOption = Annotated[str | None, typer.Option("--tenant", help="Only this tenant.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a row.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many rows.")]
-
-
-def console() -> Console:
-    """Tables go to stdout: as wide as the terminal, 100 columns where there is none."""
-    return Console(width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "100")), highlight=False)
 
 
 @contextmanager
@@ -197,33 +191,13 @@ def query_command(
     with told(), reach(configured(config, store)) as access:
         answer = access.ask(sql.strip().rstrip(";"), _FORMATS[fmt])
         if fmt == "table":
-            _print_table(answer)
+            console().print(table_of(answer))
         else:
             sys.stdout.buffer.write(answer)
             sys.stdout.flush()
 
 
 _FORMATS = {"table": "JSONCompactEachRowWithNames", "json": "JSONEachRow", "csv": "CSVWithNames"}
-
-
-def _print_table(answer: bytes) -> None:
-    lines = [orjson.loads(line) for line in answer.splitlines()]
-    if not lines:
-        return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in lines[0]:
-        table.add_column(_cell(name))
-    for row in lines[1:]:
-        table.add_row(*map(_cell, row))
-    console().print(table)
-    console().print(f"{len(lines) - 1} row{'s' if len(lines) != 2 else ''}", style="dim")  # noqa: PLR2004 - header and one row
-
-
-def _cell(value: Any) -> Text:
-    """What stands in a table: as it is, whatever of it looks like markup."""
-    if value is None:
-        return Text("-")
-    return Text(value if isinstance(value, str) else orjson.dumps(value).decode())
 
 
 @app.command("close")

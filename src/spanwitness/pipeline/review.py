@@ -17,10 +17,9 @@ from spanwitness.close import ClosePolicy, Due, by_conversation, due
 from spanwitness.errors import StoreError, fault
 from spanwitness.evaluators import BUNDLE, Bundle, run
 from spanwitness.model import Conversation, LogRecord, OpenTrace, Score, Slot, Swap, Transcript
-from spanwitness.model_names import relation
+from spanwitness.pipeline.ledger import update_ledger
 from spanwitness.settle import digest, facts, settle
 from spanwitness.store import Store, record, rows
-from spanwitness.swap import find_swaps, version_uses
 from spanwitness.transcript import rebuild
 
 if TYPE_CHECKING:
@@ -179,7 +178,7 @@ class Review:
         written = self._judge(chunk, traces, last, now, sweep)
         also = self._resettle(written, now, sweep, tenant) if written.moved_from else []
         self._write(written)
-        sweep.swaps += self._update_ledger(tenant, written.slots, now)
+        sweep.swaps += update_ledger(self._store, tenant, written.slots, now)
         # The spans themselves come after all that is derived from them: until they are rewritten, a sweep that starts
         # over sees from where each of them moved.
         self._rewrite_spans(written, tenant, [*traces, *also], now)
@@ -317,28 +316,6 @@ class Review:
         span = {"start": min(trace.start for trace in traces), "end": max(trace.end for trace in traces)}
         self._store.command(_REWRITE, {"tenant": tenant, "sweep": name, **span})
 
-    def _update_ledger(self, tenant: str, slots: set[Slot], now: dt.datetime) -> list[Swap]:
-        """Versions and swaps of the slots that were touched, from all of their record; returns what swaps are new."""
-        uses = record.uses_of(self._store, tenant, slots)
-        used = version_uses(uses)
-        versions = [rows.version_row(use, now) for use in used]
-        gone_by = record.known_versions(self._store, tenant, slots) - {(use.slot, use.version) for use in used}
-        versions += [rows.gone_version_row(slot, version, now) for slot, version in sorted(gone_by)]
-        if versions:
-            self._store.insert("model_versions", rows.table(versions))
-        known = record.known_swaps(self._store, tenant, slots)
-        found = {_swap_key(swap): swap for swap in find_swaps(uses, relation)}
-        changed = [
-            rows.swap_row(swap, known[key].detected if key in known else now, now)
-            for key, swap in found.items()
-            if key not in known or known[key].facts != _swap_facts(swap)
-        ]
-        gone = [entry.withdrawn_row(now) for key, entry in known.items() if key not in found]
-        for entries in (changed, gone):
-            if entries:
-                self._store.insert("model_swaps", rows.table(entries))
-        return [swap for key, swap in found.items() if key not in known]
-
 
 def _chunks(wanted: Sequence[Due], spans: int) -> Iterator[list[Due]]:
     """Conversations of one tenant at a time, about so many spans together."""
@@ -421,11 +398,3 @@ def _settlements(
 def _outcome(scores: Iterable[Score]) -> str:
     """How the conversation ended, as ConversationResolution has it; '' where it did not run."""
     return next((score.label for score in scores if score.evaluator == "ConversationResolution"), "")
-
-
-def _swap_key(swap: Swap) -> record.SwapKey:
-    return record.SwapKey(swap.slot, swap.swap_class, swap.from_version, swap.to_version, swap.occurrence)
-
-
-def _swap_facts(swap: Swap) -> tuple[Any, ...]:
-    return (record.milliseconds(swap.first_seen), swap.first_trace, swap.first_conversation, swap.before, swap.after)
