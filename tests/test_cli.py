@@ -257,7 +257,7 @@ class TestHeldStore:
             )
             (tmp_path / "a.otlp").write_bytes(framed([trace_request(CALLS)]))
             line = told(run("import", tmp_path / "a.otlp", "--store", url))
-            assert line.endswith("; stop it, or send to it over OTLP instead")
+            assert line.endswith("is held by another process; an embedded store has one owner at a time")
             assert "is held by another process" in told(run("serve", "--store", url))
         assert run("query", "SELECT 1", "--store", url).exit_code == 0
 
@@ -289,8 +289,9 @@ class TestHeldStore:
 
         file = Path(server.store.removeprefix("chdb://")).parent / "a.otlp"
         file.write_bytes(b"")
-        line = told(run("import", file, "--store", server.store))
-        assert f"(spanwitness serve, process {server.process.pid}); stop it" in line
+        for command in (["import", file], ["serve"]):
+            line = told(run(*command, "--store", server.store))
+            assert f"is held by a running spanwitness serve, process {server.process.pid}; stop it" in line
         assert server.terminate() == 0
         assert run("query", sql, "--format", "json", "--store", server.store).stdout == '{"n":3}\n'
 

@@ -69,16 +69,21 @@ def running_server(url: str) -> ServeClient | None:
     return client if client is not None and client.alive() else None
 
 
-def own(config: Config) -> Store:
-    """Opens the store to write to it.
+def refuse_held(config: Config) -> None:
+    """Raises StoreHeldError where a running server owns the store.
 
-    Raises:
-        StoreHeldError: a server owns it; the message says what to do.
+    Asked before the store is opened, since the engine itself would put its own complaint on stderr.
     """
     location = parse_location(config.store.url)
-    try:
-        return open_store(location)
-    except StoreHeldError as error:
-        pointer = Pointer.read(location.path) if isinstance(location, Embedded) else None
-        who = f" (spanwitness serve, process {pointer.pid})" if pointer else ""
-        raise StoreHeldError(f"{error}{who}; stop it, or send to it over OTLP instead") from None
+    pointer = Pointer.read(location.path) if isinstance(location, Embedded) else None
+    if pointer is not None and ServeClient(pointer).alive():
+        raise StoreHeldError(
+            f"{location} is held by a running spanwitness serve, process {pointer.pid}; "
+            "stop it, or send to it over OTLP instead"
+        )
+
+
+def own(config: Config) -> Store:
+    """Opens the store to write to it. Raises StoreHeldError, ConfigError or StoreError."""
+    refuse_held(config)
+    return open_store(config.store.url)

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console, RenderableType
 
 from spanwitness import __version__
-from spanwitness.access import Access, own, reach
+from spanwitness.access import Access, own, reach, refuse_held
 from spanwitness.app import receive_limits, review_rules, serve
 from spanwitness.config import Config, duration, load
 from spanwitness.errors import ConfigError, SpanWitnessError
@@ -117,6 +117,7 @@ def serve_command(
             http=settings.receive.http if http is None else http,
         )
         close = settings.close if idle is None else replace(settings.close, idle=_duration("--idle", idle))
+        refuse_held(settings)
         serve(replace(settings, receive=receive, close=close), _say)
 
 
