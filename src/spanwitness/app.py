@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from spanwitness.config import CloseConfig, Config, EvaluateConfig
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 _GRACE_S = 30.0
 _LOCAL = "127.0.0.1:0"
 

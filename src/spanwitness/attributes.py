@@ -20,9 +20,6 @@ TRAJECTORY_STEP: Final = "agent.trajectory.step"
 AGENT_VERSION: Final = "gen_ai.agent.version"
 """Version of the agent. The conventions' own name."""
 
-PROMPT_NAME: Final = "gen_ai.prompt.name"
-"""Name of the prompt template. The conventions' own name."""
-
 PROMPT_VERSION: Final = "gen_ai.prompt.version"
 """Version of the prompt template. The conventions' own name."""
 

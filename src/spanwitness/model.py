@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 Role = Literal["system", "user", "assistant", "tool"]
 SwapClass = Literal["version", "mismatch"]
 Status = Literal["completed", "not_applicable", "failed"]
-EMPTY: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

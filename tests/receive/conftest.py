@@ -27,7 +27,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from starlette.applications import Starlette
 
 from spanwitness.errors import Rejected
-from spanwitness.model import EMPTY
 from spanwitness.receive import DEFAULT_LIMITS, Caller, Limits, Outcome, Signal
 from spanwitness.receive.otlp_grpc import SERVICES, GrpcReceiver
 from spanwitness.receive.otlp_http import HttpReceiver, otlp_routes, unknown_path
@@ -36,6 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
 Request = ExportTraceServiceRequest | ExportLogsServiceRequest
+
+
+EMPTY: Mapping[str, str] = {}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -41,7 +41,7 @@ REPEATED = frozenset(
         "Dialect",
     }
 )
-"""Columns that hold few different texts in a batch; all but four of them are LowCardinality in the schema."""
+"""Columns that hold few different texts in a batch; most of them are LowCardinality in the schema."""
 
 
 def compact(rows: pa.Table) -> pa.Table:
