@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from dataclasses import fields
@@ -21,10 +22,14 @@ from spanwitness.tag.dialects import DIALECTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from spanwitness.tag.dialect import Dialect
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
 RECORD = (ROOT / "docs/record.md").read_text()
+INDEX = ROOT / "docs/instrumentations.md"
+PAGES = sorted((ROOT / "docs/instrumentations").glob("*.md"))
 
 
 def keys() -> Iterator[str]:
@@ -75,11 +80,65 @@ def test_every_attribute_of_ours_is_in_the_record_page(name: str) -> None:
     assert f"`{name}`" in RECORD
 
 
+def named_dialects(page: Path) -> list[str]:
+    """The dialects that an instrumentation's page says it is about."""
+    lines = re.findall(r"^Dialects: (.+)$", page.read_text(), re.MULTILINE)
+    return [name for line in lines for name in re.findall(r"`(\w+)`", line)]
+
+
+def links(page: Path) -> set[str]:
+    """The files that a page links to, as it writes them."""
+    return {link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()) if "://" not in link}
+
+
+def test_every_dialect_is_told_of_on_exactly_one_page() -> None:
+    told = [name for page in PAGES for name in named_dialects(page)]
+    assert sorted(told) == sorted(dialect.name for dialect in DIALECTS if dialect.name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_instrumentations_page_is_in_the_index_and_says_what_it_is_about(page: Path) -> None:
+    assert f"instrumentations/{page.name}" in links(INDEX)
+    assert named_dialects(page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_instrumentations_page_says_what_is_seen_what_is_not_and_how_to_get_more(page: Path) -> None:
+    text = page.read_text()
+    assert re.search(r"^Read from |^Spans of a scope", text, re.MULTILINE)
+    assert "| seen | where |" in text
+    assert "**Hidden.**" in text or "does not believe" in text
+    (more,) = re.findall(r"^## How to get more$(.*)", text, re.MULTILINE | re.DOTALL)
+    assert re.search(r"^```(python|sh|ts)$", more, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", [INDEX, *PAGES], ids=lambda page: page.stem)
+def test_every_link_of_an_instrumentations_page_leads_somewhere(page: Path) -> None:
+    assert [link for link in sorted(links(page)) if not (page.parent / link).exists()] == []
+
+
+def test_the_sections_that_instrumentations_pages_link_to_are_there() -> None:
+    text = "".join(page.read_text() for page in (INDEX, *PAGES))
+    wanted = set(re.findall(r"\]\((?:\.\./)?([\w./-]+)#([\w-]+)\)", text))
+    there = {
+        (name, re.sub(r"[^\w-]", "", heading.lower().replace(" ", "-")))
+        for name in {name for name, _ in wanted}
+        for heading in re.findall(r"^#+ (.+)$", (ROOT / "docs" / name).read_text(), re.MULTILINE)
+    }
+    assert ("sdk.md", "probe") in wanted
+    assert wanted <= there
+
+
+@pytest.mark.parametrize("page", [INDEX, *PAGES], ids=lambda page: page.stem)
+def test_every_python_example_of_an_instrumentations_page_is_python(page: Path) -> None:
+    for example in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        compile(example, page.name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
 @pytest.mark.parametrize("dialect", [dialect for dialect in DIALECTS if dialect.scopes], ids=lambda d: str(d.name))
-def test_every_known_scope_is_in_the_instrumentations_page(dialect: object) -> None:
-    page = (ROOT / "docs/instrumentations.md").read_text()
-    scopes = [scope.rstrip("*") for scope in dialect.scopes]  # type: ignore[attr-defined]
-    assert any(scope in page for scope in scopes)
+def test_every_known_scope_is_on_the_instrumentations_pages(dialect: Dialect) -> None:
+    text = "".join(page.read_text() for page in (INDEX, *PAGES))
+    assert any(re.sub(r"\W*$", "", scope) in text for scope in dialect.scopes)
 
 
 def test_the_readme_shows_a_result_and_no_placeholder() -> None:

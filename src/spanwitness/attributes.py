@@ -34,3 +34,61 @@ LANGUAGE: Final = "spanwitness.language"
 
 ACTOR: Final = "spanwitness.actor"
 """Who acted in a step: ai, human (a person on the agent's side) or customer (their own speech)."""
+
+# What `[forward]` adds to each span that it passes on. A sender's own values under these names do not get through.
+
+TAG_CONVERSATION: Final = "spanwitness.conversation.id"
+"""The conversation that the span itself tells; absent where another span of its trace, or none, names it."""
+
+TAG_CONVERSATION_SOURCE: Final = "spanwitness.conversation.source"
+"""The attribute that named the conversation."""
+
+TAG_STEP_KIND: Final = "spanwitness.step.kind"
+"""llm, tool, retrieval, handoff, human, guardrail or speech; absent on containers."""
+
+TAG_REQUESTED_MODEL: Final = "spanwitness.model.requested"
+"""The model that was asked for."""
+
+TAG_SERVED_MODEL: Final = "spanwitness.model.served"
+"""The model that answered; absent where nobody tells."""
+
+TAG_SERVED_MODEL_SOURCE: Final = "spanwitness.model.served_source"
+"""How the served model is known: response, payload, probe; unknown where it is not."""
+
+TAG_MODEL_VERSION: Final = "spanwitness.model.version"
+"""`provider/served model`, or `provider/requested model?` where nobody tells what answered."""
+
+TAG_DIALECT: Final = "spanwitness.dialect"
+"""Which instrumentation speaks."""
+
+# What `[forward]` says of a score, beside the conventions' own attributes of a `gen_ai.evaluation.result` event.
+
+EVALUATION_STATUS: Final = "spanwitness.evaluation.status"
+"""completed, not_applicable or failed."""
+
+EVALUATOR_VERSION: Final = "spanwitness.evaluation.version"
+"""Version of the evaluator."""
+
+EVALUATION_THRESHOLD: Final = "spanwitness.evaluation.threshold"
+"""The threshold in force when the score was made."""
+
+EVALUATION_PASSED: Final = "spanwitness.evaluation.passed"
+"""Whether the score reached the threshold."""
+
+EVALUATION_MODE: Final = "spanwitness.evaluation.mode"
+"""How the score was reached, where an evaluator has several ways."""
+
+EVALUATION_JUDGE: Final = "spanwitness.evaluation.judge"
+"""The model that judged, where one did."""
+
+CONVERSATION_REVISION: Final = "spanwitness.conversation.revision"
+"""The revision of the conversation that was judged: 1, and more once late spans changed it."""
+
+RECOGNITION_CONFIDENCE: Final = "spanwitness.recognition.confidence"
+"""On a speech recogniser's span: how sure it was of what it heard, 0..1."""
+
+SERVED_MODEL: Final = "spanwitness.served.model"
+"""The model that answered, as the provider's HTTP response named it. Set by the served-model probe."""
+
+SERVED_FINGERPRINT: Final = "spanwitness.served.fingerprint"
+"""The system fingerprint of the same response. Set by the served-model probe."""

@@ -4,6 +4,39 @@ from __future__ import annotations
 
 from typing import Final
 
+# Where libraries let an application hang what it likes on its spans, and what applications call a conversation there.
+_FREE_PREFIXES: Final = (
+    "traceloop.association.properties.",
+    "ai.telemetry.metadata.",
+    "ai.settings.context.",
+    "langsmith.metadata.",
+    "lmnr.association.properties.",
+    "metadata.",
+    "",
+)
+_SESSION_NAMES: Final = (
+    "conversation_id",
+    "conversationId",
+    "conversation.id",
+    "session_id",
+    "sessionId",
+    "chat_id",
+    "chatId",
+    "call_id",
+    "callId",
+)
+_THREAD_NAMES: Final = ("thread_id", "threadId")
+_BARE_NAMES_OF_OTHERS: Final = ("call_id", "callId")  # without a prefix, a tool call's or a telephone call's
+
+APPLICATION_IDS: Final[tuple[str, ...]] = tuple(
+    prefix + name
+    for names in (_SESSION_NAMES, _THREAD_NAMES)
+    for prefix in _FREE_PREFIXES
+    for name in names
+    if prefix or name not in _BARE_NAMES_OF_OTHERS
+)
+"""Keys of an application's own choice, sessions before threads: one session may go over several threads."""
+
 # A conversation id may stand under several keys in one trace, on spans of several libraries. The trace belongs to the
 # id whose key comes first here; within one key, to the span that started first. Library-made ids of a room or a
 # conversation before the application's session, that before a thread.
@@ -13,10 +46,8 @@ CONVERSATION_TRUST: Final[tuple[str, ...]] = (
     "gen_ai.conversation.id",
     "session.id",
     "langfuse.session.id",
-    "traceloop.association.properties.session_id",
     "gcp.vertex.agent.session_id",
-    "traceloop.association.properties.thread_id",
-    "thread_id",
+    *APPLICATION_IDS,
 )
 
 NO_CANDIDATE: Final = "~"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spanwitness.columns import Batch
     from tests.decode.reference import Reading, Row
 
-CAPTURES = sorted((Path(__file__).parent.parent / "captures").glob("*.otlp.gz"))
+CAPTURES = sorted((Path(__file__).parent.parent / "captures").rglob("*.otlp.gz"))
 LOG_CAPTURES = [path for path in CAPTURES if ".logs." in path.name]
 TRACE_CAPTURES = [path for path in CAPTURES if ".logs." not in path.name]
 START = 1_793_000_000_123_456_789

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis import HealthCheck, settings
@@ -54,28 +56,31 @@ def _facts(dialect: Dialect) -> Iterator[From]:
         yield from getattr(dialect, name)
 
 
+def _of_source(source: From) -> Iterator[tuple[str, str]]:
+    yield from ((source.key, value) for value in VALUES)
+    if source.where:
+        yield source.where
+
+
 def _pairs(dialect: Dialect) -> list[tuple[str, str]]:
     """What a span of this dialect may plausibly say: key and value."""
     kinds = (*dialect.kinds, *dialect.actors, *dialect.end)
     said = {(kind.source.key, value.replace("*", "and more")) for kind in kinds for value in kind.steps}
-    said |= {(source.key, value) for source in _facts(dialect) for value in VALUES}
-    said |= {source.where for source in _facts(dialect) if source.where}
-    said |= {(key, "anything") for key in (*dialect.markers, *dialect.requires)}
-    return sorted(said)
+    said |= {pair for source in _facts(dialect) for pair in _of_source(source)}
+    return sorted(said | {(key, "anything") for key in (*dialect.markers, *dialect.requires)})
 
 
 def _names(dialect: Dialect) -> list[str]:
-    told = {value for key, value in _pairs(dialect) if key == SPAN_NAME}
-    return sorted(told | {name for source in _facts(dialect) for name in source.spans} | {"chat gpt-4o"})
+    told = {value for key, value in _pairs(dialect) if key == SPAN_NAME and value}
+    named = {name for source in _facts(dialect) for name in (*source.spans, *source.beside)}
+    return sorted(told | named | {"chat gpt-4o"})
 
 
-_ANSWERED = (
-    '{"generations":[[{"message":{"kwargs":{"response_metadata":'
-    '{"model_name":"gpt-4o-2024-08-06","system_fingerprint":"fp_1"}}}}]]}'
-)
+MODELS = ("gpt-4o", "gpt-4o-2024-08-06", "openai/gpt-4o-mini")
 VALUES = [
-    *("gpt-4o", "gpt-4o-2024-08-06", "gpt-4o-mini", "anthropic/claude-sonnet-4-5", "openai", "127.0.0.1:18080"),
+    *(*MODELS, "anthropic/claude-sonnet-4-5", "openai", "127.0.0.1:18080", "strands-agents", " "),
     *("conv-1", "conv-2", "resp_0123", "", "true", "false", "12", "12.0", "12.5", "4294967296", "-1", "٣"),
+    *("error", "ERROR", "failed", "success", "[Scrubbed due to 'session']", "<redacted>"),
     *(
         '["stop"]',
         '["tool_calls","stop"]',
@@ -88,10 +93,11 @@ VALUES = [
         '{"model":7}',
         '{"generations":[]}',
     ),
-    *('{"model":"gpt-4o","system_fingerprint":"fp_2","lc_agent_name":"planner"}', _ANSWERED),
+    '{"model":"gpt-4o","system_fingerprint":"fp_2","lc_agent_name":"planner"}',
 ]
 OWN_KEYS = (
     *(f"spanwitness.{name}" for name in ("channel", "intent", "language", "actor", "conversation.ended")),
+    *("spanwitness.served.model", "spanwitness.served.fingerprint"),
     *("agent.trajectory.step", "service.name", "service.version", "project_name", *TENANT_KEYS),
 )
 OWN = [(key, value) for key in OWN_KEYS for value in ("true", "3", "human", "acme")]
@@ -190,27 +196,55 @@ _whatever = _newer(
 )
 
 
-def _spoken(dialect: Dialect) -> st.SearchStrategy[ScopeSpans]:
-    """Spans that say what this dialect's spans say, at times under another's scope."""
-    own = [scope.replace("*", "unseen") for scope in dialect.scopes] or ["acme.unheard_of"]
-    pairs = [pair for pair in _pairs(dialect) if pair[0] != SPAN_NAME] or [("session.id", "conv-1")]
-    steps = [(kind.source.key, value) for kind in dialect.kinds for value, step in kind.steps.items() if step]
-    names = [value.replace("*", "and more") for key, value in steps if key == SPAN_NAME]
-    deciding = [pair for pair in steps if pair[0] != SPAN_NAME] or pairs
-    span = st.builds(
-        Span,
-        trace_id=st.sampled_from([number.to_bytes(16, "big") for number in (1, 2)]),
-        span_id=st.sampled_from([number.to_bytes(8, "big") for number in range(1, 9)]),
-        name=st.sampled_from([*names * 3, *_names(dialect)]),
-        start_time_unix_nano=st.sampled_from(TIMES[:4]),
-        attributes=st.builds(
-            lambda first, others: [_said(pair) for pair in (first, *others)],
-            st.sampled_from(deciding),
-            st.lists(st.sampled_from([*pairs, *OWN]), min_size=4, max_size=12),
-        ),
+def spoken(dialect: Dialect, chance: Random, spans: int) -> bytes:
+    """A request of spans that say what this dialect's spans say, at times under another's scope."""
+    message = ExportTraceServiceRequest()
+    part = message.resource_spans.add()
+    part.resource.attributes.extend(_said(pair) for pair in chance.sample(OWN, chance.randrange(4)))
+    scopes = [scope.replace("*", "unseen") for scope in dialect.scopes] or ["acme.unheard_of"]
+    names = _names(dialect)
+    for _ in range(spans):
+        group = part.scope_spans.add()
+        group.scope.name = chance.choice([*scopes * 6, chance.choice(SCOPES)])
+        group.spans.append(_spoken_span(dialect, chance, names))
+    return message.SerializeToString()
+
+
+def _spoken_span(dialect: Dialect, chance: Random, names: list[str]) -> Span:
+    said = dict(chance.sample(OWN, chance.choice([0, 0, 1, 3])))
+    said |= dict.fromkeys(chance.sample(dialect.requires, min(len(dialect.requires), chance.randrange(3))), "anything")
+    few = [*chance.sample(VALUES, 2), *chance.sample(MODELS, 2)]  # few, so that one fact often repeats another
+    for name in chance.sample(_FIELDS, 8):
+        for source in chance.sample(getattr(dialect, name), min(len(getattr(dialect, name)), chance.choice([1, 1, 2]))):
+            said |= _told_by(source, chance.choice(few), chance)
+    for kind in chance.sample(dialect.kinds, min(len(dialect.kinds), chance.choice([1, 1, 2]))):
+        said |= _told_by(kind.source, chance.choice([*kind.steps]).replace("*", "and more"), chance)
+    return Span(
+        trace_id=chance.choice((1, 2)).to_bytes(16, "big"),
+        span_id=chance.randrange(1, 9).to_bytes(8, "big"),
+        name=said.pop(SPAN_NAME, "") or chance.choice(names),
+        start_time_unix_nano=chance.choice(TIMES[:4]),
+        status=Status(code=chance.choice(Status.StatusCode.values())),
+        attributes=map(_said, said.items()),
     )
-    scope = st.builds(InstrumentationScope, name=st.sampled_from([*own * 6, *SCOPES]))
-    return st.builds(ScopeSpans, scope=scope, spans=st.lists(span, min_size=1, max_size=3))
+
+
+def _told_by(source: From, value: str, chance: Random) -> dict[str, str]:
+    """The value where this source reads it, now and then with one of its conditions not kept."""
+    said = {source.key: _written(source, value, chance) if source.path or source.quoted else value}
+    if source.where and chance.random() < 0.8:
+        said |= [source.where]
+    if source.without and chance.random() < 0.3:
+        said[source.without] = chance.choice(("", "anything"))
+    return said
+
+
+def _written(source: From, value: str, chance: Random) -> str:
+    """A value at its path inside JSON; sometimes one that is none there."""
+    content: Any = chance.choice([*[value] * 6, 12, True, None, [value]])
+    for step in reversed(source.path):
+        content = [*[None] * step, content] if isinstance(step, int) else {step: content}
+    return chance.choice([*[json.dumps(content)] * 6, value])
 
 
 scopes = st.builds(InstrumentationScope, name=st.sampled_from(SCOPES) | texts, version=texts)
@@ -238,15 +272,10 @@ def _traces() -> st.SearchStrategy[ExportTraceServiceRequest]:
     return _newer(st.builds(ExportTraceServiceRequest, resource_spans=_few(_newer(parts))))
 
 
-def _spoken_traces() -> st.SearchStrategy[ExportTraceServiceRequest]:
-    groups = st.one_of([_spoken(dialect) for dialect in DIALECTS])
-    own = st.lists(st.builds(_said, st.sampled_from(OWN)), max_size=3)
-    parts = st.builds(
-        ResourceSpans,
-        resource=st.builds(Resource, attributes=own),
-        scope_spans=st.lists(groups, min_size=1, max_size=3),
-    )
-    return st.builds(ExportTraceServiceRequest, resource_spans=st.lists(parts, min_size=1, max_size=2))
+def _any_spoken(seed: int) -> bytes:
+    chance = Random(seed)  # noqa: S311 - the same spans in every run
+    # One request after the other is one request: that is how protobuf merges.
+    return b"".join(spoken(chance.choice(DIALECTS), chance, 4) for _ in range(chance.randrange(1, 4)))
 
 
 def _logs() -> st.SearchStrategy[ExportLogsServiceRequest]:
@@ -260,7 +289,7 @@ def _serialized(message: Message) -> bytes:
 
 
 trace_bodies = _traces().map(_serialized)
-spoken_bodies = _spoken_traces().map(_serialized)
+spoken_bodies = st.builds(_any_spoken, st.integers(0, 2**32))
 log_bodies = _logs().map(_serialized)
 
 

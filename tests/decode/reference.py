@@ -1,7 +1,7 @@
 """A slow and obvious reading of OTLP: one dict a span or log record, with the columns that the store is to get.
 
-It shares with the product what the dialects declare and how model names are read, and no other code: bytes are decoded
-by protobuf's own library, and every declaration is evaluated for one span at a time.
+It shares no code with the product: bytes are decoded by protobuf's own library. What a span is tagged with is in
+`reference_tags`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +18,8 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from spanwitness.identity import CONVERSATION_TRUST
-from spanwitness.model_names import normalise_provider, parse
-from spanwitness.tag.dialect import SPAN_NAME, Dialect, From, Kind
 from spanwitness.tag.dialects import DIALECTS
+from tests.decode.reference_tags import Seen, conversation_of, tags_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -38,7 +35,6 @@ Row = dict[str, Any]
 LATEST = (2**32 - 86_400) * 10**9
 SPAN_KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
 STATUSES = ("Unset", "Ok", "Error")
-MODEL_CALLS = ("llm", "speech")
 
 
 @dataclass
@@ -169,8 +165,8 @@ def _span_row(span: Span, around: Around) -> Row | None:
     if any(len(raw) != width or not any(raw) for raw, width in ids) or max(start, end) > LATEST:
         return None
     resource, attributes = _pairs(around.resource), _pairs(span.attributes)
-    tags = _tags(Seen(around.scope.name, span.name, dict(attributes)))
-    tags["AgentVersion"] = tags["AgentVersion"] or dict(resource).get("service.version", "")
+    status = _name(STATUSES, span.status.code)
+    tags = tags_of(Seen(around.scope.name, span.name, status, dict(attributes), dict(resource)))
     return {
         "Timestamp": start,
         "TraceId": span.trace_id.hex(),
@@ -182,7 +178,7 @@ def _span_row(span: Span, around: Around) -> Row | None:
         "ScopeName": around.scope.name,
         "ScopeVersion": around.scope.version,
         "Duration": max(end - start, 0),
-        "StatusCode": _name(STATUSES, span.status.code),
+        "StatusCode": status,
         "StatusMessage": span.status.message,
         "Events.Timestamp": [min(event.time_unix_nano, LATEST) for event in span.events],
         "Events.Name": [event.name for event in span.events],
@@ -215,18 +211,16 @@ def _log_row(record: LogRecord, around: Around) -> Row | None:
         "EventName": record.event_name,
         **_owner(_pairs(around.resource), attributes, around),
         "LogAttributes": attributes,
-        **_log_conversation(dict(attributes)),
+        **_log_conversation(record.event_name, dict(attributes)),
     }
 
 
-def _log_conversation(attributes: dict[str, str]) -> Row:
-    keys = ("gen_ai.conversation.id", "session.id", "langfuse.session.id")
-    found = ((key, attributes.get(key, "")) for key in keys)
-    key, identity = next(((key, value) for key, value in found if value and not value.startswith("resp_")), ("", ""))
+def _log_conversation(event: str, attributes: dict[str, str]) -> Row:
+    found = conversation_of(Seen("", "", "", attributes, {}), DIALECTS[-1])
+    if event == "gen_ai.evaluation.result":
+        found = {**found, "ConversationId": "", "ConversationIdSource": ""}
     return {
-        "ConversationId": identity,
-        "ConversationIdSource": key,
-        "ConversationTrust": CONVERSATION_TRUST.index(key) if key else len(CONVERSATION_TRUST),
+        **found,
         "ConversationEnded": False,
         "Channel": "",
     }
@@ -241,143 +235,6 @@ def _owner(resource: list[tuple[str, str]], attributes: list[tuple[str, str]], a
         "TenantId": around.caller or next(filter(None, told), around.rule.default),
         "IngestedAt": int(around.at.timestamp() * 1000),
     }
-
-
-@dataclass
-class Seen:
-    """What of a span a dialect reads."""
-
-    scope: str
-    name: str
-    attributes: dict[str, str]
-
-    def value(self, key: str) -> str | None:
-        return self.name if key == SPAN_NAME else self.attributes.get(key)
-
-
-def _tags(span: Seen) -> Row:
-    dialect = _dialect(span)
-    kind = _kind(span, dialect.kinds)
-    source, identity = _first(span, dialect.conversation, believed=lambda found: not found.startswith("resp_"))
-    key = source.key if source else ""
-    return {
-        "Dialect": dialect.name,
-        "StepKind": kind,
-        "ConversationId": identity,
-        "ConversationIdSource": key,
-        "ConversationTrust": CONVERSATION_TRUST.index(key) if key in CONVERSATION_TRUST else len(CONVERSATION_TRUST),
-        "ConversationEnded": span.attributes.get("spanwitness.conversation.ended") == "true"
-        or _kind(span, dialect.end) == "end",
-        "TrajectoryStep": _whole(span.attributes.get("agent.trajectory.step", "")),
-        "Actor": span.attributes.get("spanwitness.actor") or _kind(span, dialect.actors) or ("ai" if kind else ""),
-        "AgentName": _told(span, dialect.agent),
-        "AgentVersion": _told(span, dialect.agent_version),
-        "PromptVersion": _told(span, dialect.prompt_version),
-        "ToolName": (_told(span, dialect.tool) or span.name) if kind == "tool" else "",
-        "Channel": span.attributes.get("spanwitness.channel", ""),
-        "Intent": span.attributes.get("spanwitness.intent", ""),
-        "Language": span.attributes.get("spanwitness.language", ""),
-        "StepFailed": _told(span, dialect.error) == "true",
-        **_model(span, dialect, call=kind in MODEL_CALLS),
-    }
-
-
-def _model(span: Seen, dialect: Dialect, *, call: bool) -> Row:
-    requested = _told(span, dialect.requested)
-    source, served = _first(span, dialect.served, requested)
-    provider = _told(span, dialect.provider)
-    provider = normalise_provider(provider) if provider else parse(served or requested).provider
-    maker = provider or "unknown"
-    finish = _told(span, dialect.finish_reason)
-    listed = re.match(r'\[[ \t\n\f\r]*"([^"]*)"', finish)
-    row = {
-        "Provider": provider,
-        "RequestedModel": requested,
-        "ServedModel": served,
-        "ServedModelSource": "unknown" if source is None else "payload" if source.path else "response",
-        "SystemFingerprint": _told(span, dialect.fingerprint),
-        "ModelVersion": f"{maker}/{served}" if served else f"{maker}/{requested}?" if requested else "",
-        "InputTokens": _whole(_told(span, dialect.input_tokens)),
-        "OutputTokens": _whole(_told(span, dialect.output_tokens)),
-        "FinishReason": (listed[1] if listed else "") if finish.startswith("[") else finish,
-    }
-    return row if call else {name: type(value)() for name, value in row.items()}
-
-
-def _dialect(span: Seen) -> Dialect:
-    def spoken_by(dialect: Dialect) -> bool:
-        return any(_matches(name, span.scope) for name in dialect.scopes)
-
-    def bears(names: Sequence[str]) -> bool:
-        return any(name in span.attributes for name in names)
-
-    for dialect in DIALECTS:
-        if spoken_by(dialect) and (not dialect.requires or bears(dialect.requires)):
-            return dialect
-    if any(spoken_by(dialect) for dialect in DIALECTS):
-        return DIALECTS[-1]
-    return next((dialect for dialect in DIALECTS if bears(dialect.markers)), DIALECTS[-1])
-
-
-def _matches(pattern: str, value: str) -> bool:
-    return value.startswith(pattern[:-1]) if pattern.endswith("*") else value == pattern
-
-
-def _kind(span: Seen, kinds: Sequence[Kind]) -> str:
-    for kind in kinds:
-        value = _believed(span, kind.source, None)
-        if value in kind.steps:
-            return kind.steps[value]
-        for pattern, step in kind.steps.items():
-            if value and pattern.endswith("*") and _matches(pattern, value):
-                return step
-    return ""
-
-
-def _told(span: Seen, sources: Sequence[From]) -> str:
-    return _first(span, sources)[1]
-
-
-def _first(
-    span: Seen,
-    sources: Sequence[From],
-    requested: str | None = None,
-    believed: Callable[[str], bool] = bool,
-) -> tuple[From | None, str]:
-    for source in sources:
-        value = _believed(span, source, requested)
-        if value and believed(value):
-            return source, value
-    return None, ""
-
-
-def _believed(span: Seen, source: From, requested: str | None) -> str:
-    """What the source says, '' where its conditions do not hold."""
-    value = span.value(source.key)
-    if value is None or (source.spans and span.name not in source.spans):
-        return ""
-    if source.where and span.value(source.where[0]) != source.where[1]:
-        return ""
-    if source.path:
-        value = _inside(value, source.path)
-    if source.unless_requested and requested is not None and requested in ("", value):
-        return ""
-    return value
-
-
-def _inside(document: str, path: Sequence[str | int]) -> str:
-    try:
-        value: Any = orjson.loads(document)
-        for part in path:
-            fits = isinstance(value, list) if isinstance(part, int) else isinstance(value, dict)
-            value = value[part] if fits else None
-    except (orjson.JSONDecodeError, KeyError, IndexError):
-        return ""
-    return value if isinstance(value, str) else ""
-
-
-def _whole(digits: str) -> int:
-    return int(digits.split(".", maxsplit=1)[0]) if re.fullmatch(r"[0-9]{1,9}(\.0*)?", digits) else 0
 
 
 def read_index(rows: Sequence[Row]) -> list[Row]:

@@ -57,7 +57,7 @@ def test_a_model_name_other_than_the_request_is_the_served_one() -> None:
     assert (row["ServedModelSource"], row["ModelVersion"]) == ("response", "openai/gpt-4o-2024-08-06")
 
 
-@pytest.mark.parametrize("parameters", ["{", "[]", "null", '{"model": 4}', '{"model": ""}', '{"model": null}', ""])
+@pytest.mark.parametrize("parameters", ["{", "[]", "null", '{"model": true}', '{"model": ""}', '{"model": null}', ""])
 def test_parameters_that_name_no_model_are_passed_over(parameters: str) -> None:
     row = tagged({**CALL, "llm.invocation_parameters": parameters, "llm.model_name": "gpt-4o"}, scope=SCOPE)
     assert row["RequestedModel"] == "gpt-4o"
@@ -94,6 +94,6 @@ def test_a_tool_without_a_name_is_named_by_its_span() -> None:
     assert tagged(tool, scope=SCOPE, name="get_claim")["ToolName"] == "get_claim"
 
 
-def test_a_session_of_another_convention_is_not_this_ones() -> None:
+def test_the_conversation_that_the_sdk_sets_is_read_too() -> None:
     row = tagged({**CALL, "gen_ai.conversation.id": "other"}, scope=SCOPE)
-    assert (row["ConversationId"], row["ConversationIdSource"]) == ("", "")
+    assert (row["ConversationId"], row["ConversationIdSource"]) == ("other", "gen_ai.conversation.id")

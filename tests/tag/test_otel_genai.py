@@ -8,6 +8,7 @@ import pytest
 
 from tests.tag.spans import captured, tagged
 
+SCOPE = "opentelemetry.instrumentation.acme"
 FULL, MINI = "openai/gpt-4o-2024-08-06", "openai/gpt-4o-mini-2024-07-18"
 CALL = {
     "gen_ai.operation.name": "chat",
@@ -46,30 +47,45 @@ LIBRARIES = [
     ],
 )
 def test_the_operation_tells_the_kind(operation: str, kind: str) -> None:
-    row = tagged({"gen_ai.operation.name": operation})
+    row = tagged({"gen_ai.operation.name": operation}, scope=SCOPE)
     assert (row["Dialect"], row["StepKind"]) == ("otel_genai", kind)
 
 
-@pytest.mark.parametrize("marker", ["gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.system"])
-def test_a_library_never_seen_is_known_by_what_it_says(marker: str) -> None:
-    assert tagged({marker: "anything"}, scope="com.acme.agents")["Dialect"] == "otel_genai"
+@pytest.mark.parametrize(
+    "marker", ["gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.system", "gen_ai.request.model"]
+)
+@pytest.mark.parametrize("scope", [SCOPE, "io.opentelemetry.openai-java-1.1"])
+def test_opentelemetrys_own_libraries_are_known_by_what_they_say(scope: str, marker: str) -> None:
+    assert tagged({marker: "anything"}, scope=scope)["Dialect"] == "otel_genai"
+    assert tagged({"http.route": "/"}, scope=scope)["Dialect"] == ""
+
+
+def test_a_library_that_forgets_the_operation_is_known_by_what_only_a_call_has() -> None:
+    told = {key: value for key, value in CALL.items() if key != "gen_ai.operation.name"}
+    assert tagged(told, scope=SCOPE)["ModelVersion"] == FULL
+
+
+def test_an_answer_that_repeats_the_request_is_believed_of_the_conventions_own_libraries() -> None:
+    row = tagged({**CALL, "gen_ai.request.model": "gpt-4o-2024-08-06"}, scope=SCOPE)
+    assert (row["ModelVersion"], row["ServedModelSource"]) == (FULL, "response")
 
 
 def test_a_call_tells_who_was_asked_and_who_answered() -> None:
-    row = tagged(CALL)
+    row = tagged(CALL, scope=SCOPE)
     assert (row["Provider"], row["RequestedModel"], row["ServedModel"]) == ("openai", "gpt-4o", "gpt-4o-2024-08-06")
     assert (row["ServedModelSource"], row["ModelVersion"]) == ("response", FULL)
     assert (row["InputTokens"], row["OutputTokens"]) == (100, 10)
 
 
 def test_a_call_that_got_no_answer_is_unverified() -> None:
-    row = tagged({key: value for key, value in CALL.items() if key != "gen_ai.response.model"})
+    row = tagged({key: value for key, value in CALL.items() if key != "gen_ai.response.model"}, scope=SCOPE)
     assert (row["ServedModel"], row["ServedModelSource"], row["ModelVersion"]) == ("", "unknown", "openai/gpt-4o?")
 
 
 @pytest.mark.parametrize("operation", ["invoke_agent", "invoke_workflow", "execute_tool", "embeddings"])
 def test_only_calls_have_a_model_and_tokens(operation: str) -> None:
-    row = tagged({**CALL, "gen_ai.operation.name": operation, "gen_ai.response.finish_reasons": ["stop"]})
+    told = {**CALL, "gen_ai.operation.name": operation, "gen_ai.response.finish_reasons": ["stop"]}
+    row = tagged(told, scope=SCOPE)
     assert (row["Provider"], row["RequestedModel"], row["ServedModel"], row["ServedModelSource"]) == ("",) * 4
     assert (row["ModelVersion"], row["FinishReason"], row["InputTokens"], row["OutputTokens"]) == ("", "", 0, 0)
 
@@ -90,7 +106,7 @@ def test_only_calls_have_a_model_and_tokens(operation: str) -> None:
     ],
 )
 def test_newer_names_go_before_older_ones(attributes: dict[str, object], column: str, value: object) -> None:
-    assert tagged({"gen_ai.operation.name": "chat", **attributes})[column] == value
+    assert tagged({"gen_ai.operation.name": "chat", **attributes}, scope=SCOPE)[column] == value
 
 
 @pytest.mark.parametrize(
@@ -103,15 +119,16 @@ def test_newer_names_go_before_older_ones(attributes: dict[str, object], column:
     ],
 )
 def test_the_conventions_own_conversation_goes_before_a_session(attributes: dict[str, str], key: str) -> None:
-    row = tagged({"gen_ai.operation.name": "chat", **attributes})
+    row = tagged({"gen_ai.operation.name": "chat", **attributes}, scope=SCOPE)
     assert (row["ConversationIdSource"], row["ConversationId"]) == (key, attributes[key])
 
 
 def test_a_tool_is_named_by_its_attribute_else_by_its_span() -> None:
     tool = {"gen_ai.operation.name": "execute_tool"}
-    assert tagged({**tool, "gen_ai.tool.name": "get_claim"}, name="execute_tool get_claim")["ToolName"] == "get_claim"
-    assert tagged(tool, name="get_claim")["ToolName"] == "get_claim"
-    assert tagged({"gen_ai.operation.name": "chat", "gen_ai.tool.name": "get_claim"})["ToolName"] == ""
+    named = {**tool, "gen_ai.tool.name": "get_claim"}
+    assert tagged(named, scope=SCOPE, name="execute_tool get_claim")["ToolName"] == "get_claim"
+    assert tagged(tool, scope=SCOPE, name="get_claim")["ToolName"] == "get_claim"
+    assert tagged({**named, "gen_ai.operation.name": "chat"}, scope=SCOPE)["ToolName"] == ""
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

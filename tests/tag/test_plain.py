@@ -14,7 +14,7 @@ def test_the_applications_span_may_name_the_conversation(key: str) -> None:
 
 
 def test_it_is_never_a_step_whatever_it_repeats() -> None:
-    told = {"gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 5, "gen_ai.tool.name": "get_claim"}
+    told = {"llm.model_name": "gpt-4o", "gen_ai.usage.input_tokens": 5, "tool.name": "get_claim"}
     row = tagged(told, scope="acme.app", name="llm_request")
     assert (row["StepKind"], row["Actor"], row["ModelVersion"], row["InputTokens"]) == ("", "", "", 0)
     assert (row["ToolName"], row["ServedModelSource"]) == ("", "")

@@ -30,7 +30,13 @@ def rows(*attributes: Mapping[str, str], names: tuple[str, ...] = ()) -> Rows:
         ('{"a": []}', ("a", 0, "b"), None),
         ('{"a": {"0": "x"}}', ("a", 0), None),
         ('["x"]', ("a",), None),
-        ('{"a": 7}', ("a",), None),
+        ('{"a": 7}', ("a",), "7"),
+        ('{"a": -7}', ("a",), "-7"),
+        ('{"a": 7.5}', ("a",), None),
+        ('{"a": true}', ("a",), None),
+        ('{"a": {}}', ("a",), None),
+        ('"x"', (), "x"),
+        ("x", (), None),
         ('{"a": null}', ("a",), None),
         ('{"a": ""}', ("a",), ""),
         ("{", ("a",), None),
@@ -39,7 +45,7 @@ def rows(*attributes: Mapping[str, str], names: tuple[str, ...] = ()) -> Rows:
         (None, ("a",), None),
     ],
 )
-def test_a_fact_inside_json_is_a_text_or_nothing(
+def test_a_fact_inside_json_is_a_text_a_whole_number_or_nothing(
     text: str | None, path: tuple[str | int, ...], found: str | None
 ) -> None:
     assert dig(text, path) == found
@@ -73,8 +79,10 @@ def test_a_value_is_told_with_the_source_it_came_from() -> None:
 
 
 def test_a_value_that_is_never_the_fact_is_passed_over() -> None:
-    told = rows({"a": "no-1", "b": "2"}, {"a": "no", "b": "no-3"})
-    values, _ = read_with_source(told, keys("a", "b"), pa.array([""] * 2), lambda source: source.key, never="no-")
+    told = rows({"a": "no-1", "b": "2"}, {"a": "no", "b": "-3"})
+    values, _ = read_with_source(
+        told, keys("a", "b"), pa.array([""] * 2), lambda source: source.key, never=("no-", "-")
+    )
     assert values.to_pylist() == ["2", "no"]
 
 
@@ -90,6 +98,30 @@ def test_a_source_may_hold_where_another_attribute_says_so() -> None:
     assert read(told, (From("a", where=("nobody.has.it", "AGENT")),)).to_pylist() == ["", "", ""]
 
 
+def test_a_source_may_hold_on_spans_of_all_names_but_some() -> None:
+    told = rows({"a": "1"}, {"a": "2"}, names=("no", "yes"))
+    assert read(told, (From("a", beside=("no", "other")),)).to_pylist() == ["", "2"]
+
+
+def test_a_source_may_hold_where_another_attribute_is_missing() -> None:
+    told = rows({"a": "1", "b": "x"}, {"a": "2", "b": ""}, {"a": "3"})
+    assert read(told, (From("a", without="b"),)).to_pylist() == ["", "", "3"]
+    assert read(told, (From("a", without="nobody.has.it"),)).to_pylist() == ["1", "2", "3"]
+
+
+def test_all_conditions_of_a_source_hold_together() -> None:
+    both = From("a", spans=("yes",), where=("kind", "AGENT"), without="b")
+    told = [{"a": "1", "kind": "AGENT"}, {"a": "2", "kind": "AGENT", "b": "x"}, {"a": "3", "kind": "CHAIN"}]
+    assert read(rows(*told, names=("yes",) * 3), (both,)).to_pylist() == ["1", "", ""]
+    assert read(rows(*told, names=("no",) * 3), (both,)).to_pylist() == ["", "", ""]
+
+
+def test_a_text_may_be_quoted_as_json() -> None:
+    told = rows({"a": '"x"'}, {"a": "x"}, {"a": '""'}, {"a": "7"})
+    assert read(told, (From("a", quoted=True),)).to_pylist() == ["x", "", "", "7"]
+    assert read(told, (From("a", quoted=True), From("a"))).to_pylist() == ["x", "x", '""', "7"]
+
+
 def test_what_only_repeats_the_request_is_not_believed() -> None:
     told = rows({"a": "asked"}, {"a": "answered"}, {"a": "answered"})
     requested = pa.array(["asked", "asked", ""])
@@ -103,6 +135,12 @@ def test_an_exact_value_goes_before_a_prefix_and_an_unknown_one_to_the_next_kind
     )
     told = rows({"kind": "TOOL"}, {"kind": "TOOL"}, {"kind": "TOOL"}, {"kind": "NEW"}, {}, names=tuple(NAMED))
     assert classify(told, kinds).to_pylist() == list(NAMED.values())
+
+
+def test_a_leading_star_matches_an_ending_and_a_value_goes_before_any_pattern() -> None:
+    kinds = (Kind(From(SPAN_NAME), {"*.chat": "llm", "*": "", "helper.chat": "tool"}),)
+    told = rows({}, {}, {}, {}, names=("openai.chat", "helper.chat", "chat", ".chat"))
+    assert classify(told, kinds).to_pylist() == ["llm", "tool", "", "llm"]
 
 
 NAMED = {"handoff to claims": "handoff", "handoff to nobody": "", "get_claim": "tool", "x": "", "y": ""}

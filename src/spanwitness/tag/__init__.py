@@ -24,12 +24,24 @@ if TYPE_CHECKING:
 
 __all__ = ["TenantRule", "index_traces", "tag_logs", "tag_spans"]
 
+VERDICT = "gen_ai.evaluation.result"
 WITH_MODEL = pa.array(["llm", "speech"])
-_UNTRUSTED_IDS = "resp_"  # some libraries put the provider's previous response id where the conversation's belongs
+FAILED = pa.array(["true", "error", "failed", "failure", "ERROR"])
+AGENT_LIBRARIES = frozenset(
+    {"autogen", "crewai", "gcp.vertex.agent", "langchain", "langgraph", "llamaindex", "microsoft.agent_framework"}
+    | {"pydantic-ai", "semantic_kernel", "strands-agents"}
+)
+"""They name themselves where the provider belongs; the model's name is asked instead."""
+# Some libraries put the provider's previous response id where the conversation's belongs; scrubbers put one text where
+# many ids stood.
+UNTRUSTED_IDS = ("resp_", "[Scrubbed", "[REDACTED", "[redacted", "[Filtered", "<redacted", "***")
 _CHANNEL = keys(names.CHANNEL)
 _INTENT = keys(names.INTENT)
 _LANGUAGE = keys(names.LANGUAGE)
 _ACTOR = keys(names.ACTOR)
+_PROBE = "probe"
+_PROBED = keys(names.SERVED_MODEL)
+_PROBED_FINGERPRINT = keys(names.SERVED_FINGERPRINT)
 _STEP = keys(names.TRAJECTORY_STEP)
 _ENDED = keys(names.CONVERSATION_ENDED)
 
@@ -60,7 +72,6 @@ def tag_spans(batch: Batch, callers: Sequence[str], rule: TenantRule, at: dt.dat
             "SpanAttributes": batch.attributes.maps(),
             "TenantId": _tenants(batch, callers, rule),
             **tags,
-            "AgentVersion": _first_known(tags["AgentVersion"], batch.of_resource("service.version")),
             "IngestedAt": _constant_time(at, batch.n),
         }
     )
@@ -129,8 +140,11 @@ def _candidates(rows: pa.Table) -> pa.Array:
 
 
 def _log_conversation(batch: Batch) -> dict[str, pa.Array]:
-    """A log record may be all that names the conversation of its trace."""
+    """A log record may be all that names the conversation of its trace. A verdict on one only repeats the name."""
     identity, source, trust = _conversation(Rows(batch), DIALECTS[-1])
+    verdict = pc.equal(batch.columns["EventName"], VERDICT)
+    if pc.any(verdict).as_py():
+        identity, source = pc.if_else(verdict, "", identity), pc.if_else(verdict, "", source)
     ended = pa.repeat(pa.scalar(value=False), batch.n)
     return {
         "ConversationId": identity,
@@ -170,20 +184,20 @@ def _read_dialect(rows: Rows, dialect: Dialect) -> dict[str, pa.Array]:
         "TrajectoryStep": _integers(read(rows, _STEP), pa.uint32()),
         "Actor": _actor(rows, dialect, step_kind),
         "AgentName": read(rows, dialect.agent),
-        "AgentVersion": read(rows, dialect.agent_version),
+        "AgentVersion": _agent_version(rows, dialect),
         "PromptVersion": read(rows, dialect.prompt_version),
         "ToolName": _tool(rows, dialect, step_kind),
         "Channel": read(rows, _CHANNEL),
         "Intent": read(rows, _INTENT),
         "Language": read(rows, _LANGUAGE),
-        "StepFailed": _is_true(read(rows, dialect.error)),
+        "StepFailed": pc.is_in(read(rows, dialect.error), FAILED),
         **_model(rows, dialect, step_kind),
     }
 
 
 def _conversation(rows: Rows, dialect: Dialect) -> tuple[pa.Array, pa.Array, pa.Array]:
     identity, source = read_with_source(
-        rows, dialect.conversation, empty(rows.n), lambda origin: origin.key, never=_UNTRUSTED_IDS
+        rows, dialect.conversation, empty(rows.n), lambda origin: origin.key, never=UNTRUSTED_IDS
     )
     ranks = pc.index_in(source, pa.array(CONVERSATION_TRUST)).fill_null(len(CONVERSATION_TRUST))
     return identity, source, pc.cast(ranks, pa.uint8())
@@ -192,6 +206,11 @@ def _conversation(rows: Rows, dialect: Dialect) -> tuple[pa.Array, pa.Array, pa.
 def _ended(rows: Rows, dialect: Dialect) -> pa.Array:
     told = _is_true(read(rows, _ENDED))
     return pc.or_(told, pc.equal(classify(rows, dialect.end), "end")) if dialect.end else told
+
+
+def _agent_version(rows: Rows, dialect: Dialect) -> pa.Array:
+    told = read(rows, dialect.agent_version)
+    return _first_known(told, rows.of_resource("service.version")) if dialect.service_version else told
 
 
 def _actor(rows: Rows, dialect: Dialect, step_kind: pa.Array) -> pa.Array:
@@ -214,7 +233,8 @@ def _model(rows: Rows, dialect: Dialect, step_kind: pa.Array) -> dict[str, pa.Ar
     if not pc.any(calls).as_py():
         return _no_model(rows.n)
     requested = read(rows, dialect.requested)
-    served, origin = read_with_source(rows, dialect.served, requested, _served_source)
+    served, origin = read_with_source(rows, (*_PROBED, *dialect.served), requested, _served_source)
+    served, origin = _without_failures(rows, requested, served, origin)
     provider = read(rows, dialect.provider)
     columns = {"provider": provider, "requested": requested, "served": served}
     provider, version = _versions(columns)
@@ -223,7 +243,7 @@ def _model(rows: Rows, dialect: Dialect, step_kind: pa.Array) -> dict[str, pa.Ar
         "RequestedModel": _where(calls, requested),
         "ServedModel": _where(calls, served),
         "ServedModelSource": _where(calls, pc.if_else(pc.equal(origin, ""), "unknown", origin)),
-        "SystemFingerprint": _where(calls, read(rows, dialect.fingerprint)),
+        "SystemFingerprint": _where(calls, read(rows, (*_PROBED_FINGERPRINT, *dialect.fingerprint))),
         "ModelVersion": _where(calls, version),
         "InputTokens": _tokens(rows, dialect.input_tokens, calls),
         "OutputTokens": _tokens(rows, dialect.output_tokens, calls),
@@ -248,7 +268,21 @@ def _no_model(n: int) -> dict[str, pa.Array]:
     return {**texts, "InputTokens": zeros, "OutputTokens": zeros}
 
 
+def _without_failures(
+    rows: Rows, requested: pa.StringArray, served: pa.StringArray, origin: pa.StringArray
+) -> tuple[pa.StringArray, pa.StringArray]:
+    """On a call that failed several libraries leave the requested name for the served one: it proves nothing there."""
+    failed = pc.equal(rows.status(), "Error")
+    if not pc.any(failed).as_py():
+        return served, origin
+    same = pc.or_(pc.equal(requested, ""), pc.equal(requested, served))
+    unproved = pc.and_(failed, pc.and_(same, pc.not_equal(origin, _PROBE)))
+    return pc.if_else(unproved, "", served), pc.if_else(unproved, "", origin)
+
+
 def _served_source(source: From) -> str:
+    if source in _PROBED:
+        return _PROBE
     return "payload" if source.path else "response"
 
 
@@ -265,7 +299,8 @@ def _versions(columns: dict[str, pa.Array]) -> tuple[pa.Array, pa.Array]:
 
 def model_provider(provider: str, model: str) -> str:
     """The provider as the conventions spell it; where the span names none, the maker that the model's name tells."""
-    return normalise_provider(provider) if provider else parse(model).provider
+    told = normalise_provider(provider)
+    return parse(model).provider if told in AGENT_LIBRARIES or not told else told
 
 
 def model_version(provider: str, requested: str, served: str) -> str:
@@ -273,7 +308,8 @@ def model_version(provider: str, requested: str, served: str) -> str:
     if not served and not requested:
         return ""
     maker = provider or "unknown"
-    return f"{maker}/{served}" if served else f"{maker}/{requested}?"
+    name = (served or requested).removeprefix(f"{maker}/")
+    return f"{maker}/{name}" if served else f"{maker}/{name}?"
 
 
 def _tokens(rows: Rows, sources: Any, calls: pa.Array) -> pa.Array:

@@ -13,7 +13,7 @@ SPAN_NAME: Final = "@name"
 """Stands for the span's name where a declaration names a key."""
 
 Steps = Mapping[str, str]
-"""Value -> StepKind; '' for a container. A trailing * matches a prefix."""
+"""Value -> StepKind; '' for a container. A trailing * matches a prefix, a leading one an ending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,21 @@ class From:
     Attributes:
         key: the attribute, or SPAN_NAME.
         spans: only on spans of these names (empty: on all).
+        beside: not on spans of these names.
         where: only on spans whose attribute has this value: (key, value).
+        without: only on spans that lack this attribute ('': on all).
         path: the value is JSON and the fact stands at this path inside it.
+        quoted: the value is a JSON string; its text is the fact.
         unless_requested: not believed where it only repeats the requested model's name.
     """
 
     key: str
     spans: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     where: tuple[str, str] | None = None
+    without: str = ""
     path: tuple[str | int, ...] = ()
+    quoted: bool = False
     unless_requested: bool = False
 
 
@@ -61,7 +67,8 @@ class Dialect:
         requires: of the spans that its scopes match, only those with one of these attributes (empty: all).
         kinds: first that answers wins. A span whose kind stays unanswered is a container.
         served: empty where the library never tells which model answered.
-        error: "true" here means that the step failed, whatever the status says.
+        service_version: the resource's service.version is the application's own, and stands for an agent's version.
+        error: "true", "error", "failed" or "failure" here means that the step failed, whatever the status says.
         actors: who acted where it is not the AI: human (on the agent's side) or customer.
         end: read as `kinds`, to "end" for a span that ends its conversation.
     """
@@ -78,6 +85,7 @@ class Dialect:
     fingerprint: Sources = ()
     agent: Sources = ()
     agent_version: Sources = field(default=keys("gen_ai.agent.version"))
+    service_version: bool = True
     prompt_version: Sources = ()
     tool: Sources = ()
     input_tokens: Sources = ()

@@ -27,6 +27,16 @@ class Rows:
         self.n = batch.n if rows is None else len(rows)
         self._seen: dict[str, pa.StringArray | None] = {}
 
+    def of_resource(self, key: str) -> pa.StringArray | None:
+        """The values of a resource attribute, like `column`."""
+        whole = self._batch.of_resource(key)
+        return whole if whole is None or self._rows is None else whole.take(self._rows)
+
+    def status(self) -> pa.StringArray:
+        """Unset, Ok or Error, as the spans tell it."""
+        whole = self._batch.columns["StatusCode"]
+        return whole if self._rows is None else whole.take(self._rows)
+
     def column(self, key: str) -> pa.StringArray | None:
         """The values of an attribute, null where there is none; None when no span has it."""
         if key not in self._seen:
@@ -47,26 +57,35 @@ def read(rows: Rows, sources: Sources, requested: pa.StringArray | None = None) 
         column = _read_one(rows, source, requested)
         if column is not None:
             found = column if found is None else pc.coalesce(found, column)
+            if not found.null_count:
+                break
     return empty(rows.n) if found is None else found.fill_null("")
 
 
 def read_with_source(
-    rows: Rows, sources: Sources, requested: pa.StringArray, label: Callable[[From], str], *, never: str = ""
+    rows: Rows,
+    sources: Sources,
+    requested: pa.StringArray,
+    label: Callable[[From], str],
+    *,
+    never: tuple[str, ...] = (),
 ) -> tuple[pa.StringArray, pa.StringArray]:
     """As `read`, and beside each value the label of the source that gave it ('' where none did).
 
-    A value that begins with `never` is none: the next source is asked.
+    A value that begins with one of `never` is none: the next source is asked.
     """
     value = pa.nulls(rows.n, pa.string())
     origin = pa.nulls(rows.n, pa.string())
     for source in sources:
         column = _read_one(rows, source, requested)
         if column is not None:
-            if never:
-                column = pc.if_else(pc.starts_with(column, never), pa.scalar(None, pa.string()), column)
+            for begin in never:
+                column = pc.if_else(pc.starts_with(column, begin), pa.scalar(None, pa.string()), column)
             fresh = pc.and_(value.is_null(), column.is_valid())
             origin = pc.if_else(fresh, label(source), origin)
             value = pc.coalesce(value, column)
+            if not value.null_count:
+                break
     return value.fill_null(""), origin.fill_null("")
 
 
@@ -78,6 +97,8 @@ def classify(rows: Rows, kinds: Sequence[Kind]) -> pa.StringArray:
         if column is not None:
             steps = _map_distinct(column, partial(_lookup, kind.steps))
             found = steps if found is None else pc.coalesce(found, steps)
+            if not found.null_count:
+                break
     return empty(rows.n) if found is None else found.fill_null("")
 
 
@@ -90,7 +111,7 @@ def _read_one(rows: Rows, source: From, requested: pa.StringArray | None) -> pa.
         if not keep.any():
             return None
         column = _only(column, keep)
-    if source.path:
+    if source.path or source.quoted:
         column = _dig(column, source.path)
     if source.unless_requested and requested is not None:
         # A name that only repeats the request, or that stands where no request is known, proves nothing.
@@ -103,6 +124,9 @@ def _conditions(rows: Rows, source: From) -> BoolArray | None:
     keep: BoolArray | None = None
     if source.spans:
         keep = pc.is_in(rows.column(SPAN_NAME), pa.array(source.spans)).to_numpy(zero_copy_only=False)
+    if source.beside:
+        other = ~pc.is_in(rows.column(SPAN_NAME), pa.array(source.beside)).to_numpy(zero_copy_only=False)
+        keep = other if keep is None else keep & other
     if source.where is not None:
         column = rows.column(source.where[0])
         held = (
@@ -111,6 +135,9 @@ def _conditions(rows: Rows, source: From) -> BoolArray | None:
             else pc.equal(column, source.where[1]).fill_null(False).to_numpy(zero_copy_only=False)
         )
         keep = held if keep is None else keep & held
+    if source.without and (column := rows.column(source.without)) is not None:
+        bare = column.is_null().to_numpy(zero_copy_only=False)
+        keep = bare if keep is None else keep & bare
     return keep
 
 
@@ -127,7 +154,13 @@ def _map_distinct(column: pa.StringArray, convert: Callable[[str], str | None]) 
 def _lookup(steps: Steps, value: str) -> str | None:
     if value in steps:
         return steps[value]
-    return next((kind for name, kind in steps.items() if name.endswith("*") and value.startswith(name[:-1])), None)
+    return next((kind for name, kind in steps.items() if _matches(name, value)), None)
+
+
+def _matches(name: str, value: str) -> bool:
+    if name.endswith("*"):
+        return value.startswith(name[:-1])
+    return name.startswith("*") and value.endswith(name[1:])
 
 
 def _dig(column: pa.StringArray, path: tuple[str | int, ...]) -> pa.StringArray:
@@ -135,7 +168,7 @@ def _dig(column: pa.StringArray, path: tuple[str | int, ...]) -> pa.StringArray:
 
 
 def dig(text: str | None, path: tuple[str | int, ...]) -> str | None:
-    """The text at `path` inside a JSON text; None where there is no such text."""
+    """The text or whole number at `path` inside a JSON text; None where there is neither."""
     if text is None:
         return None
     try:
@@ -147,6 +180,8 @@ def dig(text: str | None, path: tuple[str | int, ...]) -> str | None:
             value = value[part] if isinstance(value, list) and part < len(value) else None
         else:
             value = value.get(part) if isinstance(value, dict) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
     return value if isinstance(value, str) else None
 
 
@@ -156,15 +191,18 @@ def detect(batch: Batch, dialects: Sequence[Dialect]) -> IntArray:
     names = scopes.dictionary.to_pylist()
     scope_of: IntArray = scopes.indices.to_numpy().astype(np.int64)
     found = np.full(batch.n, len(dialects) - 1, dtype=np.int64)
+    known = np.zeros(batch.n, dtype=np.bool_)
     for index in range(len(dialects) - 1, -1, -1):
         dialect = dialects[index]
         by_scope = np.array([speaks(dialect, name) for name in names], dtype=np.bool_)
-        taken = by_scope[scope_of] if len(names) else np.zeros(batch.n, np.bool_)
-        if dialect.requires and taken.any():
+        if not by_scope.any():
+            continue
+        taken = by_scope[scope_of]
+        if dialect.requires:
             taken &= _any_present(batch, dialect.requires)
         found[taken] = index
-    unknown = ~np.array([any(speaks(d, name) for d in dialects) for name in names], dtype=np.bool_)
-    return _by_markers(batch, dialects, found, unknown[scope_of] if len(names) else np.zeros(batch.n, np.bool_))
+        known |= taken
+    return _by_markers(batch, dialects, found, ~known)
 
 
 def _by_markers(batch: Batch, dialects: Sequence[Dialect], found: IntArray, unknown: BoolArray) -> IntArray:

@@ -18,25 +18,30 @@ Facts: opentelemetry-instrumentation-openai-v2 2.4b0, -genai-openai 1.3b0, -gena
 """
 
 from spanwitness.tag.dialect import Dialect, keys
-from spanwitness.tag.dialects.common import CONVERSATION, OPERATIONS
+from spanwitness.tag.dialects.common import (
+    ANY_CONVERSATION,
+    ANY_KIND,
+    FINGERPRINTS,
+    INPUT_TOKENS,
+    OPERATIONS,
+    OUTPUT_TOKENS,
+)
 
 DIALECT = Dialect(
     name="otel_genai",
-    markers=("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.system"),
-    kinds=(OPERATIONS,),
-    conversation=CONVERSATION,
+    scopes=("opentelemetry.*", "io.opentelemetry.*"),
+    requires=("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.system", "gen_ai.request.model"),
+    kinds=(OPERATIONS, *ANY_KIND),
+    conversation=ANY_CONVERSATION,
     provider=keys("gen_ai.provider.name", "gen_ai.system"),
     requested=keys("gen_ai.request.model"),
     served=keys("gen_ai.response.model"),
-    fingerprint=keys(
-        "openai.response.system_fingerprint",
-        "gen_ai.openai.response.system_fingerprint",
-        "gen_ai.openai.system_fingerprint",
-    ),
+    fingerprint=FINGERPRINTS,
     agent=keys("gen_ai.agent.name"),
     prompt_version=keys("gen_ai.prompt.version"),
     tool=keys("gen_ai.tool.name"),
-    input_tokens=keys("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
-    output_tokens=keys("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),
-    finish_reason=keys("gen_ai.response.finish_reasons"),
+    input_tokens=INPUT_TOKENS,
+    output_tokens=OUTPUT_TOKENS,
+    finish_reason=keys("gen_ai.response.finish_reasons", "gen_ai.completion.0.finish_reason"),
+    error=keys("gen_ai.tool.status"),
 )
