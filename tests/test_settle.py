@@ -201,11 +201,62 @@ def test_an_agent_does_not_reach_into_another_trace() -> None:
 
 def test_spans_that_are_each_others_parents_have_an_end() -> None:
     spans = [
-        span("a", 1, parent_span_id="b"),
-        span("b", 2, parent_span_id="a"),
+        span("a", 1, "tool", tool_name="one", parent_span_id="b"),
+        span("b", 2, "tool", tool_name="two", parent_span_id="a"),
         span("self", 3, parent_span_id="self"),
     ]
     assert agents(settle(spans, NOTHING_SAID)) == {"a": "", "b": "", "self": ""}
+
+
+def test_a_turn_that_a_wrapper_heard_begins_with_the_call_that_stands_for_it() -> None:
+    spans = [span("a", 1, ended_ns=9), span("b", 2, ended_ns=8, parent_span_id="a"), span("c", 10)]
+    assert turns(settle(spans, heard("a", "c"))) == {"b": 1, "c": 2}
+
+
+def test_a_tool_whose_result_tells_that_it_failed_has_failed() -> None:
+    spans = [span("a", 1, "tool", tool_name="get_claim"), span("b", 2, "tool", tool_name="get_claim")]
+    told = Transcript((Message("tool", '{"error": "no"}', error=True, span_id="a"), Message("tool", "", span_id="b")))
+    assert [step.span.status for step in settle(spans, told)] == ["Error", spans[1].status]
+
+
+def test_a_failure_told_on_the_inner_span_of_a_tool_is_the_outer_ones() -> None:
+    spans = [
+        span("a", 1, "tool", tool_name="get_claim"),
+        span("b", 2, "tool", tool_name="get_claim", parent_span_id="a"),
+    ]
+    (step,) = settle(spans, Transcript((Message("tool", "no", error=True, span_id="b"),)))
+    assert (step.span.span_id, step.span.status) == ("a", "Error")
+
+
+# How sure the recogniser was.
+
+
+@pytest.mark.parametrize(
+    ("told", "sure"),
+    [
+        ({"lk.transcript_confidence": "0.97"}, 0.97),
+        ({"spanwitness.recognition.confidence": "0.5", "lk.transcript_confidence": "0.97"}, 0.5),
+        ({"lk.transcript_confidence": "1"}, 1.0),
+        ({"lk.transcript_confidence": "97"}, None),
+        ({"lk.transcript_confidence": "nan"}, None),
+        ({"lk.transcript_confidence": "sure"}, None),
+        ({}, None),
+    ],
+)
+def test_a_step_that_heard_the_customer_keeps_how_sure_it_was(told: dict[str, str], sure: float | None) -> None:
+    (step,) = settle([span("a", 1, "speech", actor="customer", attributes=told)], NOTHING_SAID)
+    assert step.confidence == sure
+
+
+def test_what_the_agent_says_has_no_confidence() -> None:
+    told = {"lk.transcript_confidence": "0.97"}
+    steps = settle([span("a", 1, "speech", attributes=told), span("b", 2, attributes=told)], NOTHING_SAID)
+    assert [step.confidence for step in steps] == [None, None]
+
+
+def test_hearing_and_speaking_are_two_roles() -> None:
+    heard_, spoken = span("a", 1, "speech", actor="customer"), span("b", 2, "speech", actor="ai")
+    assert (heard_.role, spoken.role, span("c", 3).role) == ("stt", "tts", "llm")
 
 
 # What is counted.
@@ -235,15 +286,21 @@ def test_an_empty_conversation_counts_nothing() -> None:
 
 
 CALLS = (
-    Message("assistant", tool_calls=(ToolCall("1", "get_claim"), ToolCall("2", "transfer_to_human"))),
-    Message("tool", "failed", tool_call_id="1", error=True),
-    Message("tool", "done", tool_call_id="2"),
+    Message("assistant", tool_calls=(ToolCall("1", "get_claim"), ToolCall("2", "transfer_to_human")), span_id="a"),
+    Message("tool", "failed", tool_call_id="1", error=True, span_id="a"),
+    Message("tool", "done", tool_call_id="2", span_id="a"),
 )
 
 
 def test_calls_that_messages_alone_tell_of_are_counted() -> None:
     counted = facts(conversation(span("a", 1), messages=CALLS))
     assert (counted.tool_calls, counted.tool_errors, counted.escalations) == (2, 1, 1)
+
+
+def test_what_was_called_before_the_record_began_is_not_counted() -> None:
+    earlier = tuple(replace(message, span_id="") for message in CALLS)
+    counted = facts(conversation(span("a", 1), messages=earlier))
+    assert (counted.tool_calls, counted.tool_errors, counted.escalations) == (0, 0, 0)
 
 
 def test_calls_that_spans_and_messages_tell_of_are_counted_once() -> None:

@@ -245,6 +245,15 @@ def test_another_family_or_another_snapshot_than_the_pinned_one_is_a_mismatch(re
     assert found.from_version == f"openai/{requested}"
 
 
+def test_the_requested_name_carries_its_provider_once() -> None:
+    (swap,) = [
+        swap
+        for swap in find_swaps([use(0, MINI, requested="openai/gpt-4o")], relation)
+        if swap.swap_class == "mismatch"
+    ]
+    assert swap.from_version == "openai/gpt-4o"
+
+
 def test_each_wrong_answer_to_each_request_is_told() -> None:
     uses = [use(0, MINI), use(1, MINI, requested="gpt-4.1"), use(2, NEW), use(3, MINI), use(4, NEW)]
     assert {(swap.from_version, swap.to_version) for swap in mismatches(uses)} == {

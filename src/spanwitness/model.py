@@ -29,7 +29,8 @@ class Message:
 
     Attributes:
         error: for role "tool": the call failed.
-        span_id: the span it was first seen on ('' when it did not come from a span).
+        span_id: the span it was first seen on ('' when it did not come from a span, or was said before the record
+            began and is known from the first call's history alone).
     """
 
     role: Role
@@ -98,6 +99,13 @@ class SpanRecord:
     attributes: Mapping[str, str] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
 
+    @property
+    def role(self) -> str:
+        """What the call is for: its kind, and of speech whether it hears (`stt`) or speaks (`tts`)."""
+        if self.step_kind != "speech":
+            return self.step_kind
+        return "stt" if self.actor == "customer" else "tts"
+
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
@@ -122,11 +130,18 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a trajectory: `number` runs 1..n over the conversation, `turn` counts customer turns from 1."""
+    """One step of a trajectory.
+
+    Attributes:
+        number: runs 1..n over the conversation.
+        turn: counts customer turns from 1.
+        confidence: 0..1, the recogniser's own, where the step heard the customer and its span tells it.
+    """
 
     number: int
     turn: int
     span: SpanRecord
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +239,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Slot:
-    """Where one model is expected: an agent's calls of one kind."""
+    """Where one model is expected: an agent's calls in one role.
+
+    Attributes:
+        step_kind: the role: llm, or of speech stt or tts, which are different models by design.
+    """
 
     tenant: str
     service: str

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from spanwitness.attributes import RECOGNITION_CONFIDENCE
+from spanwitness.each_once import each_once
 from spanwitness.model import Conversation, Facts, SpanRecord, Step, Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+CONFIDENCES: Final = (RECOGNITION_CONFIDENCE, "lk.transcript_confidence", "stt.confidence", "gen_ai.stt.confidence")
 _ASKS_FOR_TOOLS = frozenset({"tool_calls", "tool_call", "tool-calls", "tool_use", "function_call"})
 _LONGEST_NAME = 200
 _NAMESPACE = re.compile(r"__|[./:]")
@@ -27,25 +30,47 @@ _TO_A_HUMAN = re.compile(
 def settle(spans: Sequence[SpanRecord], transcript: Transcript) -> tuple[Step, ...]:
     """The steps of a conversation, numbered 1..n by start time (ties: end time, span id) over all its traces.
 
+    A call that two instrumentations record, one around the other, is one step. A tool whose result says that it failed
+    has failed, whatever its span's status.
+
     Args:
         spans: all spans of the conversation, containers too: an agent's name often stands on one of them alone.
         transcript: tells on which calls the customer said something new, which is where a turn begins.
     """
-    ordered = sorted((span for span in spans if span.step_kind), key=_order)
-    named = _with_agents(spans, ordered)
-    turns = _turns(named, {m.span_id for m in transcript.messages if m.role == "user" and m.span_id})
-    return tuple(Step(number, turn, span) for number, (turn, span) in enumerate(zip(turns, named, strict=True), 1))
+    once = each_once(spans)
+    failed = {once.stands_for.get(span_id, span_id) for span_id in _failed(transcript)}
+    named = [_judged(span, failed) for span in _with_agents(spans, sorted(once.steps, key=_order))]
+    heard = {m.span_id for m in transcript.messages if m.role == "user" and m.span_id}
+    turns = _turns(named, {once.stands_for.get(span_id, span_id) for span_id in heard})
+    return tuple(
+        Step(number, turn, span, confidence(span))
+        for number, (turn, span) in enumerate(zip(turns, named, strict=True), 1)
+    )
+
+
+def confidence(span: SpanRecord) -> float | None:
+    """How sure the recogniser was of what it heard, 0..1; None where the span does not tell or tells no such number."""
+    if span.role != "stt":
+        return None
+    told = next((span.attributes[key] for key in CONFIDENCES if span.attributes.get(key)), "")
+    try:
+        value = float(told)
+    except ValueError:
+        return None
+    return value if 0 <= value <= 1 else None
 
 
 def facts(conversation: Conversation) -> Facts:
     """What the record counts of a conversation.
 
     Some libraries make a span of each tool call and some tell of it in messages alone: whichever tells more counts.
+    What a first call brings with it from before the record began counts in none.
     """
     steps = [step.span for step in conversation.steps]
     tools = [span for span in steps if span.step_kind in ("tool", "handoff")]
-    said = [call.name for message in conversation.messages for call in message.tool_calls]
-    failed = sum(message.error for message in conversation.messages if message.role == "tool")
+    here = [message for message in conversation.messages if message.span_id]
+    said = [call.name for message in here for call in message.tool_calls]
+    failed = sum(message.error for message in here if message.role == "tool")
     return Facts(
         turns=max((step.turn for step in conversation.steps), default=0),
         tool_calls=max(len(tools), len(said)),
@@ -76,6 +101,14 @@ def digest(conversation: Conversation) -> str:
     told = (conversation.channel, conversation.intent, conversation.language)
     content = (steps, conversation.messages, conversation.system_prompt, conversation.documents, told)
     return hashlib.sha256(repr(content).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _failed(transcript: Transcript) -> set[str]:
+    return {message.span_id for message in transcript.messages if message.role == "tool" and message.error}
+
+
+def _judged(span: SpanRecord, failed: set[str]) -> SpanRecord:
+    return replace(span, status="Error") if span.step_kind == "tool" and span.span_id in failed else span
 
 
 def _order(span: SpanRecord) -> tuple[int, int, str, str]:

@@ -205,7 +205,8 @@ def _conversations(history: Sequence[Use], version: str, when: Callable[[Use], b
 def _mismatches(history: Sequence[Use], relation: Relation) -> list[Swap]:
     found: dict[tuple[str, str], Swap] = {}
     for use in history:
-        asked = f"{use.provider or 'unknown'}/{use.requested}"
+        provider = use.provider or "unknown"
+        asked = f"{provider}/{use.requested.removeprefix(f'{provider}/')}"
         if (asked, use.version) in found or relation(use.requested, use.served, use.provider) != "different":
             continue
         right = {

@@ -122,14 +122,13 @@ PLAYS = {
         spans=65,
         tokens=((2002, 178), (2013, 142), (1638, 100), (1773, 114)),
     ),
-    # Here a streamed call tells no tokens, and the failure of a tool stands in its words alone.
+    # Here a streamed call tells no tokens.
     "genai_langchain": replace(
         CLAIMS,
         source=OWN_ID,
         tool_spans=CLAIMS_TOOLS,
         spans=49,
         tokens=((2258, 228), (1477, 191), (1917, 150), (1965, 164)),
-        tool_errors=(0, 0, 0, 0),
     ),
     "oi_openai_agents": ACME,
     # The third turn of conversation 3 is streamed: no tokens.
@@ -144,7 +143,6 @@ PLAYS = {
         tool_spans=NO_TOOL_SPANS,
         spans=32,
         requested="gpt-4o",
-        tool_errors=(0, 0, 0, 0),
         failed_calls=(0, 0, 1, 0),
     ),
     "fi_openai_agents": replace(ACME, tenant="default", source=OWN_ID),

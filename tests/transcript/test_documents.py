@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spanwitness.model import Document, SpanRecord
+from spanwitness.model import Document, Event, SpanRecord
 from spanwitness.transcript.documents import documents
 
 if TYPE_CHECKING:
@@ -50,3 +50,15 @@ def test_documents_as_json_are_read(key: str, text: str, span: Span) -> None:
 )
 def test_ids_and_scores_without_a_text_are_no_document(attributes: dict[str, str], span: Span) -> None:
     assert documents([span("retrieval", attributes)]) == []
+
+
+def test_a_vector_stores_hits_are_read_from_its_events(span: Span) -> None:
+    hit = {
+        "db.query.result.id": "d1",
+        "db.query.result.distance": "0.2",
+        "db.query.result.metadata": '{"page": 3}',
+        "db.query.result.document": "first",
+    }
+    events = (Event(0, "db.query.result", hit), Event(0, "db.query.embeddings", {"db.query.embeddings.vector": "[1]"}))
+    found = documents([span("retrieval", {}, events=events)])
+    assert found == [Document("first", '{"id":"d1","distance":"0.2","page":3}', "span-0000")]

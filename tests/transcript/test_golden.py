@@ -102,7 +102,6 @@ GROUP_B = [
     "livekit_voice",
     "fi_livekit_voice",
 ]
-SILENT = {"genai_langchain", "oi_openai_chat"}  # the failure stands in the tool's words alone
 FAILED_SEARCH = {"fi_pinecone", "fi_pgvector"}  # there the vector store refuses in conversation 3 as well
 PLAYS = [(name, CLAIMS) for name in GROUP_A] + [(name, HOMESURE) for name in GROUP_B]
 
@@ -124,8 +123,6 @@ def calls(transcript: Transcript) -> list[tuple[str, bool]]:
 
 
 def expected(name: str, number: int, told: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
-    if name in SILENT:
-        return [(tool, False) for tool, _ in told]
     search = "search_policy_documents"
     return [(tool, failed or (name in FAILED_SEARCH and number == 3 and tool == search)) for tool, failed in told]
 

@@ -54,3 +54,16 @@ def test_a_text_that_is_json_of_its_own_stays_a_text(span: Span) -> None:
     text = '[{"type": "hail", "text": "roof"}]'
     attributes = {"gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": text}
     assert indexed.read(span("llm", attributes), ()).input == (Message("user", text),)
+
+
+def test_an_empty_text_is_written_as_json(span: Span) -> None:
+    attributes = {
+        "gen_ai.completion.0.role": "assistant",
+        "gen_ai.completion.0.content": '""',
+        "gen_ai.completion.0.tool_calls.0.id": "c1",
+        "gen_ai.completion.0.tool_calls.0.name": "find",
+        "gen_ai.completion.0.tool_calls.0.arguments": "{}",
+    }
+    assert indexed.read(span("llm", attributes), ()).output == (
+        Message("assistant", tool_calls=(ToolCall("c1", "find", "{}"),)),
+    )

@@ -139,3 +139,38 @@ def test_a_retried_run_counts_by_its_last() -> None:
     messages = [USER, asking(ToolCall("c1", "find", "{}"))]
     told = join(messages, run("no", call_id="c1", error=True), run("here", call_id="c1", span_id="t2"))
     assert [(message.content, message.error) for message in told[2:]] == [("here", False)]
+
+
+REFUSED = "unknown claim id '1044': expected the form CLM-YYYY-NNNNN"
+
+
+def talk(*messages: Message) -> list[bool]:
+    """Whether each answer of a tool is taken for a failure."""
+    return [message.error for message in joined(messages, [], {}) if message.role == "tool"]
+
+
+def test_a_refusal_in_words_that_makes_the_agent_ask_again_is_a_failure() -> None:
+    first, second = ToolCall("c1", "find", '{"id":"1044"}'), ToolCall("c2", "find", '{"id":"CLM-1044"}')
+    told = (USER, asking(first), answer(REFUSED, "c1"), asking(second, span_id="m2"), answer('{"id": 1}', "c2"))
+    assert talk(*told) == [True, False]
+    # It needs all of it: words of refusal, data from the same tool elsewhere, and a second try before the user speaks.
+    assert talk(USER, asking(first), answer("CLM-1044", "c1"), *told[3:]) == [False, False]
+    assert talk(*told[:3], asking(second, span_id="m2"), answer("denied", "c2")) == [False, False]
+    assert talk(*told[:3], USER, *told[3:]) == [False, False]
+    other = ToolCall("c2", "search", "{}")
+    assert talk(*told[:3], asking(other, span_id="m2"), answer('{"id": 1}', "c2")) == [False, False]
+
+
+def test_a_run_goes_to_the_call_of_its_name_where_the_call_has_no_id_of_its_own() -> None:
+    """Gemini's calls have none; the tool's span has what the library gave it."""
+    for call_id in ("", "find_0"):
+        messages = [USER, asking(ToolCall(call_id, "find", '{"a":1}')), answer("here", call_id)]
+        told = join(messages, run("here", call_id="adk-5b"))
+        assert [message.role for message in told] == ["user", "assistant", "tool"]
+        assert told[2].span_id == "t1"
+
+
+def test_a_run_with_another_id_than_the_call_is_a_call_of_its_own() -> None:
+    messages = [USER, asking(ToolCall("c1", "find", '{"a":1}')), answer("here", "c1")]
+    told = join(messages, run("there", call_id="c9", arguments='{"a":2}'))
+    assert [call.id for message in told for call in message.tool_calls] == ["c1", "c9"]

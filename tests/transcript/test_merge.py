@@ -197,3 +197,26 @@ def test_the_cost_grows_with_the_content_alone(form: str) -> None:
     whole = form != "increments"
     small, large = (40, 160) if whole else (400, 6400)  # a history of four times the turns is 16 times the content
     assert min(seconds(large, whole=whole) for _ in range(3)) < 80 * min(seconds(small, whole=whole) for _ in range(3))
+
+
+def test_what_was_said_before_the_record_began_is_told_but_was_seen_on_no_span() -> None:
+    folded = fold([call("u:hi call:find tool:here#1 a:hello u:where", "a:there")])
+    assert [(word(message), message.span_id) for message in folded] == [
+        ("u:hi", ""),
+        ("call:find", ""),
+        ("tool:here#1", ""),
+        ("a:hello", ""),
+        ("u:where", "s"),
+        ("a:there", "s"),
+    ]
+
+
+def test_a_record_that_begins_in_the_middle_of_a_turn_saw_that_turn() -> None:
+    folded = fold([call("u:hi a:hello u:where call:find tool:here#1", "a:there")])
+    assert [message.span_id for message in folded] == ["", "", "s", "s", "s", "s"]
+
+
+def test_a_history_that_comes_later_is_no_earlier_talk() -> None:
+    """A first call without content was in the record all the same: what it said is known from the next one."""
+    folded = fold([call("", ""), call("u:hi a:hello u:where", "a:there", span_id="t")])
+    assert [message.span_id for message in folded] == ["t", "t", "t", "t"]

@@ -112,3 +112,30 @@ def test_details_come_from_log_records_and_from_several_span_events(span: Span) 
     expected = ((Message("user", "Hi"),), (Message("assistant", "Hello"),))
     for said in (parts.read_details(span("llm"), [log]), parts.read_details(span("llm", events=events), ())):
         assert (said.input, said.output) == expected
+
+
+def answer(span: Span, *messages: object) -> tuple[Message, ...]:
+    return parts.read(span("llm", {"gen_ai.output.messages": json.dumps(messages)}), ()).output
+
+
+def test_a_choice_around_a_message_is_opened(span: Span) -> None:
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Here."}}
+    assert answer(span, choice) == (Message("assistant", "Here."),)
+
+
+def test_a_message_printed_into_a_text_part_is_that_message(span: Span) -> None:
+    printed = str(
+        {
+            "content": None,
+            "role": "assistant",
+            "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"a": 1}'}}],
+        }
+    )
+    told = answer(span, message("assistant", {"type": "text", "content": printed}))
+    assert told == (Message("assistant", tool_calls=(ToolCall("c1", "find", '{"a": 1}'),)),)
+
+
+@pytest.mark.parametrize("text", ["{'tool_calls': ", "{'tool_calls': open('x')}", "{'a': 1}", "{'output': 'x'}"])
+def test_a_text_that_only_looks_printed_stays_a_text(text: str, span: Span) -> None:
+    told = answer(span, message("assistant", {"type": "text", "content": text}))
+    assert told == (Message("assistant", text),)

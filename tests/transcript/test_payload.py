@@ -81,3 +81,20 @@ def test_requests_of_every_shape_are_read(request_value: object, span: Span) -> 
 def test_an_embedding_is_no_message(span: Span) -> None:
     attributes = {"input.value": '{"input": "hail on a roof"}', "embedding.model_name": "small"}
     assert payload.read(span("llm", attributes), ()).input == ()
+
+
+@pytest.mark.parametrize(
+    ("request_key", "response_key"),
+    [
+        ("langfuse.observation.input", "langfuse.observation.output"),
+        ("gen_ai.prompt", "gen_ai.completion"),
+        ("request_data", "response_data"),
+    ],
+)
+def test_every_key_that_holds_a_dump_is_read(span: Span, request_key: str, response_key: str) -> None:
+    attributes = {
+        request_key: json.dumps({"messages": [{"role": "user", "content": "Where is it?"}]}),
+        response_key: json.dumps({"role": "assistant", "content": "Here."}),
+    }
+    said = payload.read(span("llm", attributes), ())
+    assert (said.input, said.output) == ((Message("user", "Where is it?"),), TEXT)

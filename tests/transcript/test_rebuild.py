@@ -150,7 +150,7 @@ def conversations(draw: st.DrawFn) -> tuple[list[SpanRecord], list[LogRecord]]:
 def test_whatever_stands_in_the_attributes_is_no_error(given_: tuple[list[SpanRecord], list[LogRecord]]) -> None:
     spans, logs = given_
     transcript = rebuild(spans, logs)
-    known = {span.span_id for span in spans}
+    known = {span.span_id for span in spans} | {""}
     for message in transcript.messages:
         assert message.role in {"user", "assistant", "tool"}
         assert message.content or message.tool_calls or message.role == "tool"

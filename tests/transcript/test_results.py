@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from spanwitness.transcript.results import Result, arguments_of, tells_failure, unwrap
+from spanwitness.transcript.results import Result, arguments_of, complains, tells_failure, unwrap
 
 STORED = {"content": "it's here", "type": "tool", "name": "find", "tool_call_id": "c1", "status": "success"}
 
@@ -61,6 +61,46 @@ def test_a_printed_text_is_read_with_its_escapes_and_nothing_in_it_is_run() -> N
 @pytest.mark.parametrize("content", ['{"error": "no"}', '{"error_message": "no"}', ' {"isError": true}'])
 def test_a_result_may_tell_its_failure_itself(content: str) -> None:
     assert tells_failure(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Error: claim id '2003' is not of the form CLM-NNNN",
+        "error executing tool find: timed out",
+        "Traceback (most recent call last):\n  File ...",
+        "ValueError: no such claim",
+        "An error occurred while running the tool. Please try again.",
+        "An internal error occurred",
+        "Tool call failed: 404",
+        '{"result": "{\\"error\\": \\"unknown claim\\"}"}',
+        '{"result": {"error": "unknown claim"}}',
+    ],
+)
+def test_a_result_that_says_error_tells_a_failure(content: str) -> None:
+    assert tells_failure(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Errors are covered by clause 4.",
+        "Exceptional damage is covered.",
+        "The error code means that the pipe burst.",
+        "Tool rental is covered.",
+        '{"result": "error free"}',
+        '{"result": {"error": null}, "status": "ok"}',
+    ],
+)
+def test_a_result_that_speaks_of_errors_tells_none(content: str) -> None:
+    assert not tells_failure(content)
+
+
+def test_a_complaint_is_told_by_its_first_word() -> None:
+    assert complains(" unknown claim id '1044': expected the form CLM-YYYY-NNNNN")
+    assert complains("Could not find it")
+    assert not complains("The claim is unknown")
+    assert not complains("Missingno")
 
 
 @pytest.mark.parametrize(

@@ -97,3 +97,15 @@ def test_a_tool_that_raised_has_the_reason_as_its_result(span: Span) -> None:
 
 def test_adks_span_around_parallel_calls_is_no_run(span: Span) -> None:
     assert tool_runs(Tree([span("tool", {"gen_ai.tool.name": "(merged tools)"})])) == []
+
+
+def test_what_a_tools_span_leaves_out_is_told_by_the_span_of_the_same_tool_below(span: Span) -> None:
+    outer = span("tool", {"tool.name": "find", "input.value": ARGUMENTS}, span_id="outer")
+    inner = span(
+        "tool",
+        {"gen_ai.tool.name": "find", "gen_ai.tool.call.id": "c1", "gen_ai.tool.call.result": '{"error": "no"}'},
+        span_id="inner",
+        parent_span_id="outer",
+    )
+    (run,) = tool_runs(Tree([outer, inner]))
+    assert (run.span_id, run.call_id, run.arguments, run.error) == ("outer", "c1", ARGUMENTS, True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from spanwitness.close import ClosePolicy, Due, by_conversation, due
 from spanwitness.errors import StoreError, fault
 from spanwitness.evaluators import BUNDLE, Bundle, run
-from spanwitness.model import Conversation, LogRecord, OpenTrace, Score, Slot, Swap, Transcript
+from spanwitness.model import Conversation, LogRecord, OpenTrace, Score, Slot, SpanRecord, Swap, Transcript
 from spanwitness.pipeline.ledger import update_ledger
 from spanwitness.settle import digest, facts, settle
 from spanwitness.store import Store, record, rows
@@ -352,8 +352,7 @@ def _source(traces: Sequence[OpenTrace]) -> str:
 
 def _conversation(one: Due, stored: Sequence[record.StoredSpan], logs: Sequence[LogRecord]) -> Conversation:
     spans = [entry.span for entry in stored]
-    steps_of = [span for span in spans if span.step_kind]
-    transcript = rebuild(steps_of, logs) if steps_of else Transcript()
+    transcript = rebuild(spans, logs) if any(span.step_kind for span in spans) else Transcript()
     return Conversation(
         messages=transcript.messages,
         tenant=one.tenant,
@@ -371,8 +370,8 @@ def _first(values: Iterable[str]) -> str:
     return min((value for value in values if value), default="")
 
 
-def _slot(span: Any) -> Slot:
-    return Slot(span.tenant, span.service, span.agent_name, span.step_kind)
+def _slot(span: SpanRecord) -> Slot:
+    return Slot(span.tenant, span.service, span.agent_name, span.role)
 
 
 def _settlements(

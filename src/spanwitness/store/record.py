@@ -54,19 +54,22 @@ WHERE TenantId = {tenant:String} AND ConversationId IN {conversations:Array(Stri
 GROUP BY ConversationId
 """
 
-_USES = """
-SELECT ServiceName, AgentName, StepKind, ConversationId, ModelVersion, Provider, RequestedModel, ServedModel,
+# The role of a call: a voice agent hears with one model, thinks with another and speaks with a third.
+_ROLE = "multiIf(StepKind != 'speech', toString(StepKind), Actor = 'customer', 'stt', 'tts')"
+
+_USES = f"""
+SELECT ServiceName, AgentName, {_ROLE} AS Role, ConversationId, ModelVersion, Provider, RequestedModel, ServedModel,
        min(StartedAt) AS first, max(StartedAt) AS last, toUnixTimestamp64Nano(first) AS first_ns,
        argMin(TraceId, (StartedAt, Step)) AS trace, count() AS calls
 FROM steps_latest
-WHERE TenantId = {tenant:String} AND (ServiceName, AgentName, StepKind) IN {slots:Array(Tuple(String, String, String))}
+WHERE TenantId = {{tenant:String}} AND (ServiceName, AgentName, Role) IN {{slots:Array(Tuple(String, String, String))}}
   AND ModelVersion != ''
-GROUP BY ServiceName, AgentName, StepKind, ConversationId, ModelVersion, Provider, RequestedModel, ServedModel
+GROUP BY ServiceName, AgentName, Role, ConversationId, ModelVersion, Provider, RequestedModel, ServedModel
 """
 
-_SLOTS = """
-SELECT DISTINCT ServiceName, AgentName, StepKind FROM steps FINAL
-WHERE TenantId = {tenant:String} AND ConversationId IN {conversations:Array(String)} AND ModelVersion != ''
+_SLOTS = f"""
+SELECT DISTINCT ServiceName, AgentName, {_ROLE} AS Role FROM steps FINAL
+WHERE TenantId = {{tenant:String}} AND ConversationId IN {{conversations:Array(String)}} AND ModelVersion != ''
 """
 
 _VERSIONS = """
@@ -237,7 +240,7 @@ def slots_of(store: Store, tenant: str, conversations: Sequence[str]) -> set[Slo
     if not conversations:
         return set()
     rows = store.rows(_SLOTS, {"tenant": tenant, "conversations": list(conversations)})
-    return {Slot(tenant, row["ServiceName"], row["AgentName"], row["StepKind"]) for row in rows}
+    return {Slot(tenant, row["ServiceName"], row["AgentName"], row["Role"]) for row in rows}
 
 
 def known_versions(store: Store, tenant: str, slots: Iterable[Slot]) -> set[tuple[Slot, str]]:
@@ -263,7 +266,7 @@ def _slot_of(tenant: str, row: dict[str, Any]) -> Slot:
 
 def _use(tenant: str, row: dict[str, Any]) -> Use:
     return Use(
-        slot=_slot_of(tenant, row),
+        slot=Slot(tenant, row["ServiceName"], row["AgentName"], row["Role"]),
         conversation_id=row["ConversationId"],
         version=row["ModelVersion"],
         provider=row["Provider"],

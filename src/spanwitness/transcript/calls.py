@@ -26,6 +26,9 @@ FORMS: Final[tuple[Reader, ...]] = (
 """Attributes first: where a library writes both, its events repeat them. `payload` comes last, and only on need."""
 
 
+_NOTHING_SAID: Final = (0, False)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelCall:
     """A model call in units.
@@ -51,10 +54,16 @@ class ModelCall:
 def model_calls(tree: Tree, logs: Iterable[LogRecord]) -> list[ModelCall]:
     """The model calls of the conversation, in order."""
     by_span = _logs_by_span(tree, logs)
-    return [
-        _model_call(span, by_span.get((span.trace_id, span.span_id), ()), nested=tree.nested(span))
-        for span in tree.steps("llm")
-    ]
+    return [_model_call(span, _told_by(span, tree, by_span), nested=tree.nested(span)) for span in tree.steps("llm")]
+
+
+def _told_by(span: SpanRecord, tree: Tree, logs: Mapping[Place, Sequence[LogRecord]]) -> list[Said]:
+    """The forms of the call's own span, and of those around it where that leaves something untold."""
+    forms = _forms(span, logs.get((span.trace_id, span.span_id), ()))
+    for other in tree.others(span):
+        if not any(_speaks(form.input) for form in forms) or _weight_of(forms) == _NOTHING_SAID:
+            forms += _forms(other, logs.get((other.trace_id, other.span_id), ()))
+    return forms
 
 
 def _logs_by_span(tree: Tree, logs: Iterable[LogRecord]) -> Mapping[Place, Sequence[LogRecord]]:
@@ -69,8 +78,7 @@ def _logs_by_span(tree: Tree, logs: Iterable[LogRecord]) -> Mapping[Place, Seque
     return groups
 
 
-def _model_call(span: SpanRecord, logs: Sequence[LogRecord], *, nested: bool) -> ModelCall:
-    forms = _forms(span, logs)
+def _model_call(span: SpanRecord, forms: Sequence[Said], *, nested: bool) -> ModelCall:
     told = next((form.input for form in forms if _speaks(form.input)), ())
     answer = max((form.output for form in forms), key=_weight)
     return ModelCall(
@@ -81,17 +89,29 @@ def _model_call(span: SpanRecord, logs: Sequence[LogRecord], *, nested: bool) ->
         _system(forms),
         tuple(unit for unit in told if unit.role != "system" and not _empty(unit)),
         any(unit.role == "assistant" and _empty(unit) for unit in told),
-        tuple(unit for unit in answer if unit.role in {"assistant", "tool"} and not _empty(unit)),
+        tuple(_without_chunks([u for u in answer if u.role in {"assistant", "tool"} and not _empty(u)])),
     )
+
+
+def _without_chunks(units: Sequence[Message]) -> Sequence[Message]:
+    """Without the pieces of a streamed reply that a library lists before the whole (ADK)."""
+    texts = [unit for unit in units if unit.content and unit.role == "assistant"]
+    if len(texts) > 1 and "".join(unit.content for unit in texts[:-1]) == texts[-1].content:
+        return [unit for unit in units if unit not in texts[:-1]]
+    return units
 
 
 def _forms(span: SpanRecord, logs: Sequence[LogRecord]) -> list[Said]:
     forms = [form(span, logs) for form in FORMS]
     told = any(_speaks(form.input) for form in forms)
-    calls, text = max(_weight(form.output) for form in forms)
+    calls, text = _weight_of(forms)
     if not told or not (calls or text) or (not calls and payload.knows_calls(span)):
         forms.append(payload.read(span, logs))
     return forms
+
+
+def _weight_of(forms: Iterable[Said]) -> tuple[int, bool]:
+    return max(_weight(form.output) for form in forms)
 
 
 def _speaks(units: Iterable[Message]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from spanwitness.model import Message, Role
-from spanwitness.transcript.reprs import printed
+from spanwitness.transcript.reprs import printed, printed_fields
 from spanwitness.transcript.units import call_unit, result_unit, role_of, units_of, with_calls
 from spanwitness.transcript.values import entries, fields, first, string
 
@@ -35,13 +35,16 @@ def message_of(raw: Raw, role: Role | None = None) -> list[Message]:
         return []
     if speaker == "tool":
         return _tool(raw)
-    units = with_calls([_repaired(unit) for unit in units_of(speaker, _content(raw))], _calls(raw))
+    whole = [repaired for unit in units_of(speaker, _content(raw)) for repaired in _repaired(unit)]
+    units = with_calls(whole, _calls(raw))
     return units or ([Message("assistant")] if speaker == "assistant" else [])
 
 
 def _unwrapped(raw: Raw) -> Raw:
-    """LangChain's `{"lc": 1, "kwargs": {..}}` and `{"type": "ai", "data": {..}}`, and Gemini's role inside content."""
+    """LangChain's `{"lc": 1, "kwargs": {..}}` and `{"type": "ai", "data": {..}}`, OpenAI's choice, Gemini's content."""
     inner = fields(raw.get("kwargs")) if "lc" in raw else fields(raw.get("data"))
+    if not inner and "role" not in raw and "finish_reason" in raw:
+        inner = fields(raw.get("message"))
     if inner:
         return inner
     content = fields(raw.get("content"))
@@ -66,6 +69,12 @@ def _tool(raw: Raw) -> list[Message]:
     return results or [result_unit({**raw, "content": content, "response": None, "result": None}, name)]
 
 
-def _repaired(unit: Message) -> Message:
+def _repaired(unit: Message) -> list[Message]:
     """What openai-agents-v2 printed into a text part, as what it was."""
-    return (printed(unit.content) or unit) if unit.role == "assistant" and unit.content else unit
+    if unit.role != "assistant" or not unit.content:
+        return [unit]
+    whole = printed_fields(unit.content)
+    if "tool_calls" in whole or isinstance(whole.get("output"), list):
+        inner = message_of(whole, "assistant") if "tool_calls" in whole else messages_of(whole["output"], "assistant")
+        return [part for part in inner if part.content or part.tool_calls]
+    return [printed(unit.content) or unit]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _FLAT: Final = "retrieval.documents"
+_HIT: Final = "db.query.result"
 _DUMPS: Final = ("gen_ai.retrieval.documents", "output.value", "mlflow.spanOutputs")
 
 
@@ -21,6 +22,7 @@ def documents(spans: Iterable[SpanRecord]) -> list[Document]:
 
 def _of(span: SpanRecord) -> list[Document]:
     flat = [_flat(group, span.span_id) for group in numbered(span.attributes, _FLAT)]
+    flat += [_hit(event.attributes, span.span_id) for event in span.events if event.name == _HIT]
     return [document for document in flat or _dumped(span) if document.content.strip()]
 
 
@@ -31,6 +33,15 @@ def _flat(group: Mapping[str, str], span_id: str) -> Document:
     if beside:
         metadata = compact({**beside, **fields(parse(metadata))})
     return Document(group.get("document.content", ""), metadata, span_id)
+
+
+def _hit(told: Mapping[str, str], span_id: str) -> Document:
+    """OpenLLMetry's vector stores: one event a hit, with `db.query.result.{document,id,score,distance,metadata}`."""
+    beside = {key: told[f"{_HIT}.{key}"] for key in ("id", "score", "distance") if told.get(f"{_HIT}.{key}")}
+    metadata = fields(parse(told.get(f"{_HIT}.metadata", "")))
+    return Document(
+        told.get(f"{_HIT}.document", ""), compact({**beside, **metadata}) if beside or metadata else "", span_id
+    )
 
 
 def _dumped(span: SpanRecord) -> list[Document]:

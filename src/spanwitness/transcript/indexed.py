@@ -36,7 +36,9 @@ def _message(group: Mapping[str, str], default: Role | None) -> list[Message]:
 
 
 def _content(text: str) -> object:
-    """The text, or the content blocks that it spells: a content that is a list is written as JSON."""
+    """The text, or the content blocks that it spells: a list is written as JSON, and so is an empty text."""
+    if text == '""':
+        return ""
     blocks = parse(text) if text.startswith("[{") else None
     known = [block for block in entries(blocks) if string(block.get("type")) in _BLOCKS]
     return blocks if known and known == blocks else text

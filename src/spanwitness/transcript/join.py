@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from spanwitness.model import Message, ToolCall
-from spanwitness.transcript.results import tells_failure
+from spanwitness.transcript.results import complains, tells_failure
 from spanwitness.transcript.values import canonical, fields, parse, text_of
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def joined(messages: Sequence[Message], runs: Sequence[Run], started: Mapping[st
     for run in unknown:
         at = bisect_right(times, run.started_ns) - 1
         beside[ends[at] if at >= 0 else -1].extend(_pair(run))
-    return list(_woven(_with_calls(listed, calls), beside))
+    return _with_refusals(list(_woven(_with_calls(listed, calls), beside)))
 
 
 def _link(messages: list[Message]) -> list[_Call]:
@@ -117,13 +117,20 @@ def _claim(calls: Sequence[_Call], runs: Sequence[Run]) -> list[Run]:
     unknown: list[Run] = []
     for run in left:
         found = exact.first((run.name, canonical(run.arguments)))
-        if found is None and not run.call_id:
-            found = named.first(run.name)
+        if found is None:
+            next_of_name = named.first(run.name)
+            if next_of_name and not (run.call_id and _has_id(next_of_name.call)):
+                found = next_of_name
         if found:
             found.run = run
         else:
             unknown.append(run)
     return unknown
+
+
+def _has_id(call: ToolCall) -> bool:
+    """Gemini's calls have none: libraries put the tool's name in its place, and ADK an id on the tool's span alone."""
+    return bool(call.id) and not call.id.startswith(call.name)
 
 
 def _claim_by_id(calls: Sequence[_Call], runs: Sequence[Run]) -> list[Run]:
@@ -202,3 +209,35 @@ def _woven(messages: Iterable[Message], beside: Mapping[int, list[Message]]) -> 
         failed = message.role == "tool" and not message.error and tells_failure(message.content)
         yield replace(message, error=True) if failed else message
         yield from beside.get(at, ())
+
+
+def _with_refusals(messages: list[Message]) -> list[Message]:
+    """Marks an answer as failed that only its words and the agent's own reaction tell of.
+
+    Some libraries pass a tool's error on as its result and say nothing more (OpenTelemetry's LangChain). It counts when
+    all comes together: it begins like a refusal, this tool otherwise answers with data, and the agent asks the same
+    tool once more before the customer speaks again.
+    """
+    answers: defaultdict[str, list[str]] = defaultdict(list)
+    for message in messages:
+        if message.role == "tool":
+            answers[message.name].append(message.content)
+    return [
+        replace(message, error=True)
+        if message.role == "tool"
+        and not message.error
+        and complains(message.content)
+        and any(isinstance(parse(other), dict | list) for other in answers[message.name])
+        and _asked_again(messages[at + 1 :], message.name)
+        else message
+        for at, message in enumerate(messages)
+    ]
+
+
+def _asked_again(later: Iterable[Message], tool: str) -> bool:
+    for message in later:
+        if message.role == "user":
+            return False
+        if any(call.name == tool for call in message.tool_calls):
+            return True
+    return False

@@ -30,6 +30,11 @@ class Thread:
         self._gist = View(numbers, gist=True)
         self._ended_ns = 0
 
+    def bring(self, units: Sequence[Message]) -> None:
+        """Adds what was said before the record began. No span here is where it was first seen."""
+        for unit in units:
+            self._add(replace(unit, span_id=""))
+
     def take(self, call: ModelCall) -> None:
         """Adds what `call` was told that is new, and what it said."""
         view = self._gist if call.gaps else self._exact
@@ -117,10 +122,18 @@ def fold(calls: Iterable[ModelCall]) -> list[Message]:
     ordered = list(calls)
     only_nested = all(call.nested for call in ordered)
     thread = Thread()
+    if ordered:
+        thread.bring(_before(ordered[0]))
     for call in ordered:
         if only_nested or not call.nested or thread.knows(call):
             thread.take(call)
     return thread.units
+
+
+def _before(call: ModelCall) -> Sequence[Message]:
+    """What the first call of a record was told before the question at hand: turns that the record does not have."""
+    asked = [index for index, unit in enumerate(call.told) if unit.role == "user"]
+    return call.told[: asked[-1]] if asked else ()
 
 
 def _spoken(unit: Message) -> bool:

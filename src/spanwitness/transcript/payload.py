@@ -1,7 +1,7 @@
 """A model call's request and response as the client library had them, dumped as JSON into one attribute.
 
 Read where nothing better is: OpenInference and traceAI drop the output of a streamed openai-agents call, traceAI drops
-LangChain's tool calls, MLflow and ADK's legacy schema have nothing else.
+LangChain's tool calls, MLflow, ADK's legacy schema, Langfuse, LangSmith and older Logfire have nothing else.
 """
 
 from __future__ import annotations
@@ -18,8 +18,22 @@ if TYPE_CHECKING:
 
     from spanwitness.model import LogRecord, Message, SpanRecord
 
-_REQUESTS: Final = ("input.value", "mlflow.spanInputs", "gcp.vertex.agent.llm_request")
-_RESPONSES: Final = ("output.value", "mlflow.spanOutputs", "gcp.vertex.agent.llm_response")
+_REQUESTS: Final = (
+    "input.value",
+    "mlflow.spanInputs",
+    "gcp.vertex.agent.llm_request",
+    "langfuse.observation.input",
+    "gen_ai.prompt",
+    "request_data",
+)
+_RESPONSES: Final = (
+    "output.value",
+    "mlflow.spanOutputs",
+    "gcp.vertex.agent.llm_response",
+    "langfuse.observation.output",
+    "gen_ai.completion",
+    "response_data",
+)
 
 
 def read(span: SpanRecord, _logs: Sequence[LogRecord]) -> Said:

@@ -42,6 +42,23 @@ def printed(text: str) -> Message | None:
     return said("assistant", _clean(inner)) if isinstance(inner, str) else None
 
 
+def printed_fields(text: str) -> dict[str, object]:
+    """The dict that `text` prints, with strings that can be stored; empty when it prints none."""
+    value = _literal(text) if text.startswith("{'") and text.endswith("}") else None
+    cleaned = _cleaned(value)
+    return cleaned if isinstance(cleaned, dict) else {}
+
+
+def _cleaned(value: object) -> object:
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, list | tuple):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {_clean(key): _cleaned(item) for key, item in value.items() if isinstance(key, str)}
+    return value if isinstance(value, int | float | bool) else None
+
+
 def _literal(text: str) -> object:
     try:
         value: object = ast.literal_eval(text)

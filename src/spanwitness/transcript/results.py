@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from spanwitness.transcript.reprs import keywords
 from spanwitness.transcript.units import plain_text, result_text
@@ -11,6 +12,18 @@ from spanwitness.transcript.values import fields, first, parse, string, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_ERROR: Final = re.compile(
+    r"(?:error|exception)\s*[:(\[]|(?:error|exception) (?:executing|calling|running|invoking|while|in) "
+    r"|traceback \(most recent|an (?:\w+ )?error (?:has )?occurred|tool (?:call |execution )?failed"
+    r"|(?-i:[A-Z]\w*(?:Error|Exception)): ",
+    re.IGNORECASE,
+)
+_COMPLAINT: Final = re.compile(
+    r"(?:unknown|invalid|unsupported|missing|no such|not found|unable to|could not|couldn't|cannot|can't|failed)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +48,24 @@ def unwrap(text: str) -> Result:
 
 
 def tells_failure(content: str) -> bool:
-    """Whether a result says itself that the call failed: `{"error": ..}`, ADK's `error_message`, MCP's `isError`."""
-    if not content.lstrip().startswith("{"):
-        return False
-    value = fields(parse(content))
+    """Whether a result says itself that the call failed.
+
+    `{"error": ..}`, ADK's `error_message`, MCP's `isError`, any of them within `{"result": ..}`; or the words that
+    libraries and tools begin an error with: `Error: ..`, `ValueError: ..`, `An error occurred ..`.
+    """
+    text = content.lstrip()
+    if not text.startswith("{"):
+        return bool(_ERROR.match(text))
+    value = fields(parse(text))
+    if value.keys() == {"result"}:
+        inner = value["result"]
+        value = fields(parse(inner) if isinstance(inner, str) else inner)
     return bool(value.get("error") or value.get("error_message")) or value.get("isError") is True
+
+
+def complains(content: str) -> bool:
+    """Whether a result begins as tools word a refusal. Alone it proves nothing: a good answer may begin so too."""
+    return bool(_COMPLAINT.match(content.lstrip()))
 
 
 def arguments_of(text: str) -> str:

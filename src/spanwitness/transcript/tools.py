@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from spanwitness.transcript.results import Result, arguments_of, tells_failure, unwrap
@@ -63,8 +63,23 @@ class Run:
 
 def tool_runs(tree: Tree) -> list[Run]:
     """The tool executions of the conversation, in order."""
-    runs = [_run(span, nested=tree.nested(span)) for span in tree.steps("tool")]
+    runs = [_whole(span, tree) for span in tree.steps("tool")]
     return [run for run in runs if run.name != _MERGED]
+
+
+def _whole(span: SpanRecord, tree: Tree) -> Run:
+    """The run as its span tells it, and what that leaves out as the spans below tell it."""
+    run = _run(span, nested=tree.nested(span))
+    for other in tree.others(span):
+        inner = _run(other, nested=run.nested)
+        run = replace(
+            run,
+            call_id=run.call_id or inner.call_id,
+            arguments=run.arguments or inner.arguments,
+            result=run.result or inner.result,
+            error=run.error or inner.error,
+        )
+    return run
 
 
 def _run(span: SpanRecord, *, nested: bool) -> Run:

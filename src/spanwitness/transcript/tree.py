@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from spanwitness.each_once import each_once
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -20,10 +22,18 @@ class Tree:
     def __init__(self, spans: Iterable[SpanRecord]) -> None:
         self.ordered = sorted(spans, key=lambda span: (span.started_ns, span.ended_ns, span.span_id, span.trace_id))
         self._by_place = {(span.trace_id, span.span_id): span for span in self.ordered}
+        once = each_once(self.ordered)
+        self._others = once.others
+        self._repeats = once.stands_for
         self._nested: dict[Place, bool] = {}
 
     def steps(self, kind: str) -> Iterator[SpanRecord]:
-        return (span for span in self.ordered if span.step_kind == kind)
+        """The steps of a kind, without those that only tell again what another one tells."""
+        return (span for span in self.ordered if span.step_kind == kind and span.span_id not in self._repeats)
+
+    def others(self, span: SpanRecord) -> list[SpanRecord]:
+        """The spans that tell of the same call, nearest first."""
+        return self._others.get(_place(span), [])
 
     def get(self, place: Place) -> SpanRecord | None:
         return self._by_place.get(place)
