@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
-from opentelemetry import baggage
+from opentelemetry import baggage, propagate
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import TracerProvider
@@ -215,6 +218,64 @@ def test_it_travels_to_another_service(conversation_id: str) -> None:
         W3CBaggagePropagator().inject(headers)
     assert headers["baggage"].startswith("gen_ai.conversation.id=")
     assert current_conversation(W3CBaggagePropagator().extract(headers, Context())) == conversation_id
+
+
+ANOTHER_SERVICE = """
+import http.server
+from opentelemetry import context, propagate
+from opentelemetry.sdk.trace import TracerProvider
+from spanwitness.sdk import SpanWitnessProcessor, current_conversation
+
+provider = TracerProvider()
+provider.add_span_processor(SpanWitnessProcessor())
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        token = context.attach(propagate.extract(self.headers))
+        with provider.get_tracer("service").start_as_current_span("chat gpt-4o") as span:
+            told = f"{current_conversation()}|{span.attributes['gen_ai.conversation.id']}|{span.parent.trace_id:032x}"
+        context.detach(token)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(told.encode())
+
+    def log_message(self, *args):
+        pass
+
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.handle_request()
+server.server_close()
+"""
+
+
+def test_it_reaches_another_process_by_the_propagators_that_opentelemetry_sets(provider: TracerProvider) -> None:
+    where = {**os.environ, "PYTHONPATH": str(Path(spanwitness.__file__).parents[1])}
+    line = [sys.executable, "-c", ANOTHER_SERVICE]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=where) as service:  # noqa: S603 - our own text
+        assert service.stdout is not None
+        port = int(service.stdout.readline())
+        headers: dict[str, str] = {}
+        with conversation("call 7/\u00e4"), provider.get_tracer("test").start_as_current_span("request") as span:
+            propagate.inject(headers)
+            told = httpx.get(f"http://127.0.0.1:{port}/", headers=headers, timeout=30).text
+    assert told == f"call 7/\u00e4|call 7/\u00e4|{span.get_span_context().trace_id:032x}"
+    assert service.returncode == 0
+
+
+def test_a_thread_gets_it_with_a_copied_context_and_not_without() -> None:
+    found: list[str] = []
+
+    def note() -> None:
+        found.append(current_conversation())
+
+    with conversation("c-1"):
+        copied = contextvars.copy_context()
+        for target in (lambda: copied.run(note), note):
+            thread = threading.Thread(target=target)
+            thread.start()
+            thread.join()
+    assert found == ["c-1", ""]
 
 
 def test_the_end_is_marked_on_the_current_span(provider: TracerProvider, spans: InMemorySpanExporter) -> None:
