@@ -50,7 +50,21 @@ evaluators = ["TaskCompletion"]
 [evaluate.thresholds]
 TaskCompletion = 0.5
 Other = 1
+
+[forward]
+endpoint = "grpcs://next:443"
+answer = "store"
+compression = "gzip"
+timeout = "10s"
+headers_file = "/run/secrets/headers"
+headers_env = "NEXT_HEADERS"
+ca = "/etc/ca.pem"
+logs = false
+scores = false
+queue = "/var/lib/spanwitness/forward.queue"
+queue_max = "2GiB"
 """
+ENDPOINT = "'http://HOST:PORT', 'https://HOST:PORT', 'grpc://HOST:PORT', 'grpcs://HOST:PORT', or '' for off"
 DURATION = "a duration such as '250ms', '30s', '15m', '2h' or '1d'"
 ABOVE_ZERO = "a duration above zero"
 SIZE = "a number of bytes above zero, or a size such as '20MiB' or '16MB'"
@@ -74,6 +88,19 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             "idle_by_tenant": {"acme": dt.timedelta(hours=1)},
         },
         "evaluate": {"evaluators": ("TaskCompletion",), "thresholds": {"TaskCompletion": 0.5, "Other": 1.0}},
+        "forward": {
+            "endpoint": "grpcs://next:443",
+            "answer": "store",
+            "compression": "gzip",
+            "timeout": dt.timedelta(seconds=10),
+            "headers_file": "/run/secrets/headers",
+            "headers_env": "NEXT_HEADERS",
+            "ca": "/etc/ca.pem",
+            "logs": False,
+            "scores": False,
+            "queue": "/var/lib/spanwitness/forward.queue",
+            "queue_max": 2 * 2**30,
+        },
     }
 
 
@@ -110,7 +137,7 @@ def test_what_is_not_set_keeps_its_default() -> None:
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ({"stores": {}}, "unknown key stores; allowed: store, receive, ingest, tenant, close, evaluate"),
+        ({"stores": {}}, "unknown key stores; allowed: store, receive, ingest, tenant, close, evaluate, forward"),
         ({"store": {"uri": "x"}}, "unknown key store.uri; allowed: store.url"),
         (
             {"tenant": {"attribute": []}},
@@ -154,12 +181,83 @@ def test_what_is_not_set_keeps_its_default() -> None:
         ({"evaluate": {"thresholds": {"A": "half"}}}, "evaluate.thresholds = {'A': 'half'}: allowed is a number"),
         ({"evaluate": {"thresholds": {"A": True}}}, "evaluate.thresholds = {'A': True}: allowed is a number"),
         ({"evaluate": {"thresholds": {"A": float("nan")}}}, "evaluate.thresholds = {'A': nan}: allowed is a number"),
+        ({"forward": {"answer": "maybe"}}, "forward.answer = 'maybe': allowed is 'both' or 'store'"),
+        ({"forward": {"answer": ["both"]}}, "forward.answer = ['both']: allowed is 'both' or 'store'"),
+        ({"forward": {"compression": "zstd"}}, "forward.compression = 'zstd': allowed is 'none' or 'gzip'"),
+        ({"forward": {"timeout": "0s"}}, f"forward.timeout = '0s': allowed is {ABOVE_ZERO}"),
+        ({"forward": {"logs": "yes"}}, "forward.logs = 'yes': allowed is true or false"),
+        ({"forward": {"scores": 1}}, "forward.scores = 1: allowed is true or false"),
+        ({"forward": {"queue": ""}}, "forward.queue = '': allowed is a text that is not empty"),
+        ({"forward": {"queue_max": 0}}, f"forward.queue_max = 0: allowed is {SIZE}"),
+        ({"forward": {"headers_file": 1}}, "forward.headers_file = 1: allowed is a text"),
+        (
+            {"forward": {"endpoint": "grpc://next:4317", "ca": "ca.pem"}},
+            "forward.ca = 'ca.pem': allowed with an endpoint of https:// or grpcs:// only",
+        ),
     ],
 )
 def test_a_wrong_setting_is_told_with_its_key_its_value_and_what_is_allowed(tree: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as told:
         parse(tree)
     assert str(told.value) == message
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("next:4317", "grpc://next", "grpc://:4317", "grpc://next:0", "grpc://next:65536", "grpc://next:http"),
+        *(
+            "ftp://next:21",
+            "grpc://next:4317/v1",
+            "http://me:secret@next:4318",
+            "http://next:4318?key=1",
+            "http://[::1",
+        ),
+        *("http://next:4318#x", 4317),
+    ],
+)
+def test_an_endpoint_names_how_and_where(endpoint: object) -> None:
+    with pytest.raises(ConfigError, match=r"^forward\.endpoint = ") as told:
+        parse({"forward": {"endpoint": endpoint}})
+    assert str(told.value).endswith(ENDPOINT if isinstance(endpoint, str) else "a text")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["", "grpc://next:4317", "grpcs://next:443", "http://[::1]:4319", "https://next:443/otlp", "http://10.0.0.1:4318"],
+)
+def test_an_endpoint_may_be_any_of_these(endpoint: str) -> None:
+    assert parse({"forward": {"endpoint": endpoint}}).forward.endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "listening"),
+    [
+        ("grpc://localhost:4317", {}),
+        ("http://127.0.0.1:4318", {}),
+        ("http://[::1]:4318", {"http": "[::1]:4318"}),
+        ("grpc://127.0.0.1:5000", {"grpc": "0.0.0.0:5000"}),
+        ("grpc://me.internal:5000", {"grpc": "me.internal:5000"}),
+    ],
+)
+def test_a_next_hop_that_is_ourselves_is_refused(endpoint: str, listening: dict[str, str]) -> None:
+    """A span would go round for ever."""
+    with pytest.raises(ConfigError, match=r"is where we listen ourselves; allowed is another$"):
+        parse({"receive": listening, "forward": {"endpoint": endpoint}})
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "listening"),
+    [
+        ("grpc://localhost:4318", {}),  # the port of the other transport: that is told by the first answer
+        ("grpc://next:4317", {}),
+        ("grpc://127.0.0.1:4317", {"grpc": "127.0.0.1:0"}),
+        ("grpc://127.0.0.1:4317", {"grpc": ""}),
+        ("grpc://127.0.0.1:4317", {"grpc": "10.0.0.1:4317"}),
+    ],
+)
+def test_a_next_hop_elsewhere_is_not(endpoint: str, listening: dict[str, str]) -> None:
+    assert parse({"receive": listening, "forward": {"endpoint": endpoint}}).forward.endpoint == endpoint
 
 
 def test_a_number_that_no_computer_holds_is_refused() -> None:

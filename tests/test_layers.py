@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ROOT = Path(spanwitness.__file__).parent
 OURS = "spanwitness"
 
-BASE = {"attributes", "columns", "config", "errors", "identity", "model", "model_names"}
+BASE = {"attributes", "columns", "config", "each_once", "errors", "identity", "model", "model_names"}
 STAGES = {
     "receive",
     "decode",
@@ -30,10 +30,12 @@ STAGES = {
     "transcript",
     "evaluators",
     "report",
+    "forward",
 }
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: set() for name in BASE},
     "model": {"attributes"},
+    "each_once": {"model"},
     "config": {"errors"},
     "sdk": {"attributes"},
     **dict.fromkeys(STAGES | {"testing", "api", "terminal"}, BASE),  # never each other
@@ -48,7 +50,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # What is heavy, or could be exchanged, is met in one place.
 ONLY_IN: dict[str, set[str]] = {
-    "grpc": {"receive.otlp_grpc", "demo.send"},
+    "grpc": {"receive.otlp_grpc", "forward.grpc_hop", "demo.send"},
+    "httpx": {"forward.http_hop"},
+    "sqlite3": {"forward.disk_queue"},
     "starlette": {"receive.otlp_http", "api", "app"},
     "uvicorn": {"receive.otlp_http"},
     "chdb": {"store.engines"},
@@ -157,6 +161,8 @@ def test_every_place_of_a_heavy_library_imports_it() -> None:
         ("store.rows", "from ..tag.reader import read"),
         ("store", "from ..tag import TenantRule"),
         ("settle", "from .swap import find_swaps"),
+        ("forward.splice", "from spanwitness.decode.wire import to_arrow"),
+        ("forward.direct", "import httpx"),
         ("receive.otlp_http", "def late():\n    from spanwitness.pipeline import Review"),
         ("decode.wire", "if TYPE_CHECKING:\n    from spanwitness.tag import TenantRule"),
         ("swap", "from spanwitness import model_names, report"),

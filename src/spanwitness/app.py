@@ -9,7 +9,9 @@ import logging
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -17,9 +19,14 @@ from starlette.routing import Route
 
 from spanwitness.api import Pointer, api, forget, new_token
 from spanwitness.close import ClosePolicy
-from spanwitness.errors import SpanWitnessError, fault
+from spanwitness.errors import Busy, SpanWitnessError, fault
 from spanwitness.evaluators import BUNDLE, Bundle, evaluators_by_name
-from spanwitness.pipeline import Ingestion, IngestRules, Review, ReviewRules, Sweep
+from spanwitness.forward.connect import open_hop
+from spanwitness.forward.direct import Direct
+from spanwitness.forward.disk_queue import DiskQueue
+from spanwitness.forward.queued import Queued
+from spanwitness.forward.settings import HopSettings, hop_settings
+from spanwitness.pipeline import Ingestion, IngestRules, Review, ReviewRules, ScoreForwarding, Sweep
 from spanwitness.receive import Limits
 from spanwitness.receive.otlp_grpc import GrpcReceiver
 from spanwitness.receive.otlp_http import HttpReceiver, otlp_routes, unknown_path
@@ -33,9 +40,12 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from spanwitness.config import CloseConfig, Config, EvaluateConfig
+    from spanwitness.forward import Onward
 
 log = logging.getLogger(__name__)
 _GRACE_S = 30.0
+_LOOK_S = 30.0
+_TELL_S = 60.0
 _LOCAL = "127.0.0.1:0"
 
 
@@ -68,6 +78,21 @@ def review_rules(config: Config) -> ReviewRules:
     return ReviewRules(close=_policy(config.close), bundle=_bundle(config.evaluate))
 
 
+def hop_of(config: Config) -> HopSettings | None:
+    """The way to the next hop as configured, None where there is none. Raises ConfigError."""
+    return hop_settings(config.forward) if config.forward.endpoint else None
+
+
+def _onward(config: Config) -> Onward | None:
+    settings, forward = hop_of(config), config.forward
+    if settings is None:
+        return None
+    hop = partial(open_hop, settings)
+    if forward.answer == "store":
+        return Queued(hop, partial(DiskQueue, Path(forward.queue), forward.queue_max))
+    return Direct(hop)
+
+
 def _policy(config: CloseConfig) -> ClosePolicy:
     return ClosePolicy(config.idle, config.max_age, config.end_grace, config.idle_by_channel, config.idle_by_tenant)
 
@@ -86,11 +111,16 @@ class Server:
         self._config = config
         self._store = store
         self._clock = clock
-        self._ingestion = Ingestion(store, ingest_rules(config), clock)
+        self._onward = _onward(config)
+        self._ingestion = Ingestion(store, ingest_rules(config), clock, self._onward, logs_onward=config.forward.logs)
+        self._scores = (
+            ScoreForwarding(store, self._onward, clock) if self._onward is not None and config.forward.scores else None
+        )
+        self._scored = asyncio.Event()
         self._review = Review(store, review_rules(config))
         self._reviewer = ThreadPoolExecutor(1, "spanwitness-review")
         self._receivers: list[GrpcReceiver | HttpReceiver] = []
-        self._timer: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         location = parse_location(config.store.url)
         self._pointer_folder = location.path if isinstance(location, Embedded) else None
 
@@ -98,16 +128,24 @@ class Server:
         """Accepts data from now on; the bound address of each transport.
 
         Raises:
-            ConfigError: an address cannot be listened on. Nothing is left running.
+            ConfigError: an address cannot be listened on, or a queue not be opened. Nothing is left running.
         """
-        self._ingestion.index.catch_up(self._clock())
-        self._ingestion.start()
         try:
+            if self._onward is not None:
+                await self._onward.start()
+            if self._scores is not None:
+                self._scores.begin()
+            self._ingestion.index.catch_up(self._clock())
+            self._ingestion.start()
             bound = await self._listen()
         except SpanWitnessError:
             await self.stop()
             raise
-        self._timer = asyncio.create_task(self._sweeps())
+        self._tasks.append(asyncio.create_task(self._sweeps()))
+        if self._scores is not None:
+            self._tasks.append(asyncio.create_task(self._send_scores(self._scores)))
+        if self._onward is not None:
+            self._tasks.append(asyncio.create_task(_tell_now_and_then(self._onward)))
         return bound
 
     async def _listen(self) -> dict[str, str]:
@@ -117,7 +155,7 @@ class Server:
         if receive.grpc:
             bound["grpc"] = await self._serve(GrpcReceiver(self._ingestion, receive.grpc, limits))
         if receive.http:
-            routes = [*otlp_routes(self._ingestion, limits), Route("/health", _health)]
+            routes = [*otlp_routes(self._ingestion, limits), Route("/health", self._health)]
             app = Starlette(routes=routes, exception_handlers={404: unknown_path})
             bound["http"] = await self._serve(HttpReceiver(app, receive.http))
         if self._pointer_folder is not None:
@@ -131,14 +169,20 @@ class Server:
         self._receivers.append(receiver)
         return address
 
+    async def _health(self, _request: Request) -> JSONResponse:
+        told = {"status": "ok"}
+        return JSONResponse(told if self._onward is None else {**told, "forward": self._onward.status()})
+
     async def stop(self) -> None:
         """Refuses what is new, stores and answers what is in flight, finishes a sweep that runs."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._timer
+                await task
         await asyncio.gather(*(receiver.stop(_GRACE_S) for receiver in self._receivers))
         await self._ingestion.stop()
+        if self._onward is not None:
+            await self._onward.stop()
         self._reviewer.shutdown()
         if self._pointer_folder is not None and self._receivers:
             forget(self._pointer_folder)
@@ -146,6 +190,7 @@ class Server:
     async def close(self, conversation: str, tenant: str | None) -> dict[str, int]:
         """Closes an open conversation now."""
         swept = await self._in_review(lambda now: self._review.close_one(conversation, now, tenant))
+        self._scored.set()
         return swept.counts()
 
     async def _sweeps(self) -> None:
@@ -153,10 +198,29 @@ class Server:
         while True:
             await asyncio.sleep(interval)
             try:
-                await self._in_review(self._review.sweep)
+                swept = await self._in_review(self._review.sweep)
+                if swept.scores:
+                    self._scored.set()
             except Exception as error:  # noqa: BLE001 - a sweep that fails is tried again; ingestion never stops for it
                 why = str(error) if isinstance(error, SpanWitnessError) else fault(error)
                 log.error("the review of closed conversations failed and will be tried again: %s", why)
+
+    async def _send_scores(self, scores: ScoreForwarding) -> None:
+        """After each sweep that made some; and now and then, since other processes close conversations too."""
+        while True:
+            wait = _LOOK_S
+            try:
+                self._scored.clear()
+                await scores.run()
+            except Busy as busy:
+                wait = max(1.0, busy.retry_after_s)
+                self._scored.clear()
+            except Exception as error:  # noqa: BLE001 - the scores are kept; ingestion never stops for it
+                why = str(error) if isinstance(error, SpanWitnessError) else fault(error)
+                log.error("scores could not be passed on and will be tried again: %s", why)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._scored.wait()
 
     def _in_review(self, task: Callable[[dt.datetime], Sweep]) -> Awaitable[Sweep]:
         def review() -> Sweep:
@@ -173,6 +237,23 @@ def sweep_interval(config: CloseConfig) -> float:
     """Seconds between two looks at what is over: as configured, shorter where conversations close faster than that."""
     shortest = min([config.idle, *config.idle_by_channel.values(), *config.idle_by_tenant.values()])
     return max(0.25, min(config.sweep.total_seconds(), shortest.total_seconds() / 2))
+
+
+async def _tell_now_and_then(onward: Onward) -> None:
+    """What became of what was passed on, in the log: every minute in which that changed, and at the end."""
+    told = onward.status()
+    try:
+        while True:
+            await asyncio.sleep(_TELL_S)
+            if onward.status() != told:
+                told = onward.status()
+                _tell_status(told)
+    finally:
+        _tell_status(onward.status())
+
+
+def _tell_status(status: dict[str, Any]) -> None:
+    log.info("passed on since the start: %s", " ".join(f"{name}={value}" for name, value in status.items()))
 
 
 def _tell(swept: Sweep) -> None:
@@ -193,15 +274,13 @@ def _tell(swept: Sweep) -> None:
         )
 
 
-async def _health(_request: Request) -> JSONResponse:
-    return JSONResponse({"status": "ok"})
-
-
 def serve(config: Config, ready: Callable[[str], None]) -> None:
     """Runs a server until SIGTERM or SIGINT, then drains and returns. `ready` gets one line once it accepts data."""
     # What is wrong with the configuration is told before the store is touched.
     review_rules(config)
     receive_limits(config)
+    hop_of(config)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell of every request that is passed on
     store = open_store(config.store.url)
     try:
         asyncio.run(_until_stopped(Server(config, store), ready))

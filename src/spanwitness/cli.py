@@ -16,8 +16,8 @@ from rich.console import Console, RenderableType
 
 from spanwitness import __version__
 from spanwitness.access import Access, own, reach, refuse_held
-from spanwitness.app import receive_limits, review_rules, serve
-from spanwitness.config import Config, duration, load
+from spanwitness.app import hop_of, receive_limits, review_rules, serve
+from spanwitness.config import Config, ForwardConfig, duration, load
 from spanwitness.errors import ConfigError, SpanWitnessError
 from spanwitness.report import conversation, scores, swaps, versions
 from spanwitness.store import parse_location
@@ -243,6 +243,7 @@ def check_config_command(
         settings = configured(path, store)
         rules = review_rules(settings)
         receive_limits(settings)
+        hop_of(settings)
         location = parse_location(settings.store.url)
     close = settings.close
     typer.echo(f"{path or 'defaults'}: ok")
@@ -251,6 +252,7 @@ def check_config_command(
     header = f"header {settings.tenant.header}, then " if settings.tenant.header else ""
     attributes = ", ".join(settings.tenant.attributes) or "no attribute"
     typer.echo(f"  tenant     {header}{attributes}, else {settings.tenant.default!r}")
+    typer.echo(f"  forward    {_forwarding(settings.forward)}")
     typer.echo(f"  close      after {close.idle} of silence, {close.max_age} of age, {close.end_grace} after an end")
     for kind, table in (("channel", close.idle_by_channel), ("tenant", close.idle_by_tenant)):
         for name, idle in table.items():
@@ -260,6 +262,13 @@ def check_config_command(
         typer.echo(
             f"  evaluate   {evaluator.name}, {'no threshold' if threshold is None else f'threshold {threshold}'}"
         )
+
+
+def _forwarding(forward: ForwardConfig) -> str:
+    if not forward.endpoint:
+        return "off"
+    answered = "both have it" if forward.answer == "both" else "it is stored here and queued on disk"
+    return f"{forward.endpoint}, senders are answered when {answered}"
 
 
 def shown(

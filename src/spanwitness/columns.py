@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
 
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
@@ -45,6 +48,15 @@ class Attributes:
         row_of[self._owner()[positions]] = positions
         return self.values.take(pa.array(row_of, mask=row_of < 0))
 
+    def holds(self, keys: Collection[str]) -> BoolArray:
+        """Whether each owner has any of these keys."""
+        found = np.zeros(self.n, np.bool_)
+        codes = self._index()
+        wanted = [self._code_of[key] for key in keys if key in self._code_of]
+        if wanted:
+            found[self._owner()[np.isin(codes, wanted)]] = True
+        return found
+
     def _owner(self) -> IntArray:
         if self._owners is None:
             self._owners = np.repeat(np.arange(self.n, dtype=np.int64), np.diff(self.offsets))
@@ -76,6 +88,7 @@ class Batch:
         resource: the row of `resources` that belongs to each item.
         columns: what the wire says, under the names of the store's columns. Ids are lower hex.
         problems: by request, what was refused.
+        refused: by request, which of its items were: their places among them all, from 0, in the order of the wire.
     """
 
     n: int
@@ -85,6 +98,7 @@ class Batch:
     attributes: Attributes
     columns: dict[str, pa.Array]
     problems: dict[int, Problem]
+    refused: Mapping[int, frozenset[int]] = field(default_factory=dict)
 
     def of_resource(self, key: str) -> pa.StringArray | None:
         """The value of a resource attribute for each item, like Attributes.column."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import re
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from spanwitness.errors import ConfigError
 
@@ -78,6 +80,27 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ForwardConfig:
+    """Where OTLP goes on to, and when its sender is answered. Without an endpoint nothing is passed on.
+
+    `answer`: "both", once our store has it and the next hop took it; "store", once our store has it and it is in a
+    queue on disk for the next hop.
+    """
+
+    endpoint: str = ""
+    answer: str = "both"
+    compression: str = "none"
+    timeout: dt.timedelta = dt.timedelta(seconds=4)
+    headers_file: str = ""
+    headers_env: str = ""
+    ca: str = ""
+    logs: bool = True
+    scores: bool = True
+    queue: str = ".spanwitness/forward.queue"
+    queue_max: int = 10**9
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings. Without a file, the defaults."""
 
@@ -87,6 +110,11 @@ class Config:
     tenant: TenantConfig = field(default_factory=TenantConfig)
     close: CloseConfig = field(default_factory=CloseConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    forward: ForwardConfig = field(default_factory=ForwardConfig)
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for what no section can tell alone."""
+        _check_forward(self.forward, self.receive)
 
 
 def load(path: Path | None) -> Config:
@@ -111,6 +139,31 @@ def parse(tree: Mapping[str, Any]) -> Config:
     """Checked settings from a TOML document's tree."""
     _known("", tree, _SECTIONS)
     return Config(**{name: _section(name, tree[name]) for name in tree})
+
+
+def _check_forward(forward: ForwardConfig, receive: ReceiveConfig) -> None:
+    """What no key can say alone."""
+    target = urlsplit(forward.endpoint)
+    here = receive.grpc if target.scheme in {"grpc", "grpcs"} else receive.http
+    if target.netloc and here and _meets(target.hostname or "", target.port or 0, here):
+        raise ConfigError(f"forward.endpoint = {forward.endpoint!r}: is where we listen ourselves; allowed is another")
+    if forward.ca and target.scheme not in {"https", "grpcs"}:
+        raise ConfigError(f"forward.ca = {forward.ca!r}: allowed with an endpoint of https:// or grpcs:// only")
+
+
+def _meets(host: str, port: int, listening: str) -> bool:
+    at, _, listens = listening.rpartition(":")
+    if port != int(listens):
+        return False
+    return host == at.strip("[]") or (_is_here(host) and _is_here(at.strip("[]")))
+
+
+def _is_here(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback or address.is_unspecified
 
 
 def duration(text: Any) -> dt.timedelta:
@@ -162,6 +215,36 @@ def _address(value: Any) -> str:
     return str(value)
 
 
+def _endpoint(value: Any) -> str:
+    text = _text(value)
+    try:
+        url = urlsplit(text)
+        complete = bool(url.hostname and url.port)
+    except ValueError:  # a port that is no number, a bracket too few
+        url, complete = urlsplit(""), False
+    known = url.scheme in {"http", "https"} or (url.scheme in {"grpc", "grpcs"} and url.path in {"", "/"})
+    if text and not (complete and known and not (url.query or url.fragment or "@" in url.netloc)):
+        raise ValueError(
+            "'http://HOST:PORT', 'https://HOST:PORT', 'grpc://HOST:PORT', 'grpcs://HOST:PORT', or '' for off"
+        )
+    return text
+
+
+def _one_of(*allowed: str) -> Callable[[Any], str]:
+    def apply(value: Any) -> str:
+        if value not in allowed:
+            raise ValueError(" or ".join(repr(name) for name in allowed))
+        return str(value)
+
+    return apply
+
+
+def _switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")  # noqa: TRY004 - told to the user as a ConfigError
+    return value
+
+
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
         raise ValueError("a list of texts")
@@ -203,6 +286,22 @@ _SECTIONS: Final[dict[str, tuple[type, dict[str, Callable[[Any], Any]]]]] = {
         },
     ),
     "evaluate": (EvaluateConfig, {"evaluators": _texts, "thresholds": _table_of(_number)}),
+    "forward": (
+        ForwardConfig,
+        {
+            "endpoint": _endpoint,
+            "answer": _one_of("both", "store"),
+            "compression": _one_of("none", "gzip"),
+            "timeout": _positive_duration,
+            "headers_file": _text,
+            "headers_env": _text,
+            "ca": _text,
+            "logs": _switch,
+            "scores": _switch,
+            "queue": _name,
+            "queue_max": _size,
+        },
+    ),
 }
 
 

@@ -279,3 +279,97 @@ def test_one_that_nobody_uses_stops_at_once() -> None:
         await asyncio.wait_for(never_started.stop(), 5)
 
     asyncio.run(main())
+
+
+@dataclass
+class NextHop:
+    """What is passed on, and what is said of it."""
+
+    taken: list[Any] = field(default_factory=list)
+    answers: dict[Any, Problem | Exception] = field(default_factory=dict)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def pass_on(self, parcel: Any) -> Problem | None:
+        await self.gate.wait()
+        answer = self.answers.get(parcel)
+        if isinstance(answer, Exception):
+            raise answer
+        self.taken.append(parcel)
+        return answer
+
+
+def run_onward(
+    lane: Lane, hop: NextHop, onward: dict[int, Any], task: Callable[[Batcher[list[bytes]]], Coroutine[Any, Any, None]]
+) -> None:
+    """The same with a next hop, to which a batch sends `onward`."""
+
+    def prepare(group: Sequence[Pending]) -> Work[list[bytes]]:
+        work = lane.prepare(group)
+        return Work(work.rows, work.problems, onward)
+
+    async def main() -> None:
+        batcher = Batcher(prepare, lane.write, PATIENT, hop.pass_on)
+        batcher.start()
+        try:
+            await asyncio.wait_for(task(batcher), 20)
+        finally:
+            hop.gate.set()
+            await batcher.stop()
+
+    asyncio.run(main())
+
+
+def test_the_answer_comes_after_the_next_hop_took_it() -> None:
+    lane, hop = Lane(), NextHop()
+
+    async def task(batcher: Batcher[list[bytes]]) -> None:
+        puts = [asyncio.create_task(batcher.put(body, "")) for body in (b"a", b"b")]
+        await reached(lane.writing)
+        assert await puts[1] is None, "nothing of it is passed on: nothing is waited for"
+        assert not puts[0].done()
+        hop.gate.set()
+        assert await puts[0] is None
+        assert hop.taken == ["a onward"]
+
+    run_onward(lane, hop, {0: "a onward"}, task)
+
+
+def test_what_the_next_hop_says_is_told_with_what_we_say() -> None:
+    lane = Lane()
+    hop = NextHop(answers={"x": Problem(2, "hop"), "y": Busy("away", retry_after_s=9.0), "z": ZeroDivisionError()})
+    hop.gate.set()
+
+    async def task(batcher: Batcher[list[bytes]]) -> None:
+        answers = await asyncio.gather(*(told(batcher.put(body, "")) for body in (b"bad", b"b", b"c", b"d")))
+        assert answers[0] == Problem(3, "bad; hop")
+        assert isinstance(answers[1], Busy)
+        assert answers[1].retry_after_s == 9.0
+        assert isinstance(answers[2], Busy), "a fault of ours: the sender keeps its data"
+        assert answers[3] is None
+        assert lane.written == [[b"bad", b"b", b"c", b"d"]]
+
+    run_onward(lane, hop, {0: "x", 1: "y", 2: "z"}, task)
+
+
+def test_what_could_not_be_stored_is_not_passed_on() -> None:
+    lane, hop = Lane(fails=1), NextHop()
+    hop.gate.set()
+
+    async def task(batcher: Batcher[list[bytes]]) -> None:
+        assert isinstance(await told(batcher.put(b"a", "")), Busy)
+        assert hop.taken == []
+
+    run_onward(lane, hop, {0: "a"}, task)
+
+
+def test_stopping_waits_for_what_is_on_its_way_to_the_next_hop() -> None:
+    lane, hop = Lane(), NextHop()
+    answers: list[asyncio.Task[Any]] = []
+
+    async def task(batcher: Batcher[list[bytes]]) -> None:
+        answers.append(asyncio.create_task(batcher.put(b"a", "")))
+        await reached(lane.writing)
+
+    run_onward(lane, hop, {0: "a"}, task)
+    assert answers[0].result() is None
+    assert hop.taken == ["a"]

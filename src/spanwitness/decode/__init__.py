@@ -55,6 +55,7 @@ def _spans(lists: pa.Array, kept: IntArray, problems: dict[int, Problem]) -> Bat
     envelope = _unnest(lists, kept, "scope_spans", "spans")
     good = _valid_ids(envelope.items) & _valid_times(envelope.items)
     _count_rejected(problems, envelope, good, "span")
+    refused = _places(envelope.request, good)
     envelope = _keep(envelope, good)
     spans = envelope.items
     attributes = _attributes(spans.field("attributes"))
@@ -75,7 +76,8 @@ def _spans(lists: pa.Array, kept: IntArray, problems: dict[int, Problem]) -> Bat
         **_events(spans.field("events")),
         **_links(spans.field("links")),
     }
-    return Batch(len(spans), envelope.request, envelope.resource, envelope.resources, attributes, columns, problems)
+    owners = envelope.request, envelope.resource, envelope.resources
+    return Batch(len(spans), *owners, attributes, columns, problems, refused)
 
 
 def _logs(lists: pa.Array, kept: IntArray, problems: dict[int, Problem]) -> Batch:
@@ -83,6 +85,7 @@ def _logs(lists: pa.Array, kept: IntArray, problems: dict[int, Problem]) -> Batc
     times = _log_times(envelope.items)
     good = times <= _MAX_TIME
     _count_rejected(problems, envelope, good, "log record")
+    refused = _places(envelope.request, good)
     envelope = _keep(envelope, good)
     records = envelope.items
     columns = {
@@ -107,6 +110,7 @@ def _logs(lists: pa.Array, kept: IntArray, problems: dict[int, Problem]) -> Batc
         _attributes(records.field("attributes")),
         columns,
         problems,
+        refused,
     )
 
 
@@ -175,6 +179,14 @@ def _count_rejected(
     for request in np.flatnonzero(bad):
         reason = f"{bad[request]} of {totals[request]} {noun}s refused: {_WHY[noun]}"
         problems[int(request)] = Problem(int(bad[request]), reason, fatal=bool(bad[request] == totals[request]))
+
+
+def _places(request: IntArray, good: BoolArray) -> dict[int, frozenset[int]]:
+    bad = np.flatnonzero(~good)
+    if not len(bad):
+        return {}
+    places = bad - np.searchsorted(request, request[bad])
+    return {int(owner): frozenset(places[request[bad] == owner].tolist()) for owner in np.unique(request[bad])}
 
 
 _WHY = {

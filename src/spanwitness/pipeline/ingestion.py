@@ -1,4 +1,4 @@
-"""The request lane: bytes in, rows stored, answer out."""
+"""The request lane: bytes in, rows stored, passed on where there is a next hop, answer out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from spanwitness import __version__
 from spanwitness.decode import decode_logs, decode_spans
 from spanwitness.errors import Rejected, StoreError
+from spanwitness.pipeline.parcels import Packer
 from spanwitness.pipeline.trace_index import TraceIndex
 from spanwitness.receive import Caller, Outcome, Signal
 from spanwitness.store.batch import Batcher, BatchLimits, Pending, Work
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from spanwitness.columns import Problem
+    from spanwitness.forward import Onward
     from spanwitness.store import Store
 
 Clock = Callable[[], dt.datetime]
@@ -57,15 +59,35 @@ class Rows:
 
 
 class Ingestion:
-    """One `ingest` for every transport and for files."""
+    """One `ingest` for every transport and for files.
 
-    def __init__(self, store: Store, rules: IngestRules, clock: Clock) -> None:
+    Args:
+        store: where rows go.
+        rules: how requests are taken in.
+        clock: what time it is.
+        onward: the way to the next hop; None where there is none.
+        logs_onward: whether log records go there too.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        rules: IngestRules,
+        clock: Clock,
+        onward: Onward | None = None,
+        *,
+        logs_onward: bool = True,
+    ) -> None:
         self._store = store
         self._rules = rules
         self._clock = clock
+        self._onward = onward
+        packed = {Signal.TRACES, Signal.LOGS} if logs_onward else {Signal.TRACES}
+        self._packer = Packer(onward.tally, packed) if onward is not None else None
         self.index = TraceIndex(store)
+        pass_on = onward.pass_on if onward is not None else None
         self._batchers: dict[Signal, Batcher[Rows]] = {
-            signal: Batcher(self._preparer(signal), self.write, rules.limits) for signal in Signal
+            signal: Batcher(self._preparer(signal), self.write, rules.limits, pass_on) for signal in Signal
         }
 
     def start(self) -> None:
@@ -82,6 +104,8 @@ class Ingestion:
 
     async def __call__(self, body: bytes, signal: Signal, caller: Caller) -> Outcome:
         """See receive.Ingest."""
+        if self._packer is not None and self._onward is not None and self._packer.takes(signal):
+            self._onward.check()
         return _outcome(await self._batchers[signal].put(body, self._bound_tenant(caller)))
 
     def prepare(self, bodies: Sequence[bytes], tenants: Sequence[str], signal: Signal) -> Work[Rows]:
@@ -97,7 +121,9 @@ class Ingestion:
             tagged = tag_logs(batch, tenants, self._rules.tenant, now)
             items = tagged.drop_columns(_NOT_STORED_OF_LOGS)
             rows = Rows("otel_logs", items, index_traces(tagged), self._token(bodies, tenants))
-        return Work(rows, batch.problems)
+        if self._packer is None:
+            return Work(rows, batch.problems)
+        return self._packer.work(rows, bodies, batch, tagged, signal)
 
     def write(self, rows: Rows) -> None:
         """Stores a batch; durable when this returns. The index comes after: what it counts as arrived can be read."""

@@ -2,21 +2,22 @@
 
 Two things go on at once: while the engine stores one batch (it lets go of the interpreter's lock), the next one is
 decoded. Nothing is given up to get there: a request waits for its own rows.
+
+Where requests are passed on to a next hop, that comes after the write, each on its own: a slow one keeps no other from
+being answered, and none from being stored.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
+from spanwitness.columns import Problem
 from spanwitness.errors import Busy, StoreError, fault
-
-if TYPE_CHECKING:
-    from spanwitness.columns import Problem
 
 log = logging.getLogger(__name__)
 Prepared = TypeVar("Prepared")
@@ -56,12 +57,20 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Work(Generic[Prepared]):
-    """A batch made ready: what is to be stored, and by request what was wrong with it."""
+    """A batch made ready.
+
+    Attributes:
+        rows: what is to be stored.
+        problems: by request, what was wrong with it.
+        onward: by request, what is passed on of it once it is stored.
+    """
 
     rows: Prepared
     problems: dict[int, Problem]
+    onward: Mapping[int, Any] = field(default_factory=dict)
 
 
+Pass = Callable[[Any], Awaitable[Problem | None]]
 Prepare = Callable[[Sequence[Pending]], Work[Prepared]]
 
 
@@ -71,12 +80,20 @@ class Batcher(Generic[Prepared]):
     Args:
         prepare: wire bytes to rows; runs in a thread, one batch at a time.
         write: stores rows; runs in another thread, one batch at a time; returns when they are durable.
+        pass_on: sends on what `Work.onward` holds of a request; many at once; raises Busy where the sender is to retry.
     """
 
-    def __init__(self, prepare: Prepare[Prepared], write: Callable[[Prepared], None], limits: BatchLimits) -> None:
+    def __init__(
+        self,
+        prepare: Prepare[Prepared],
+        write: Callable[[Prepared], None],
+        limits: BatchLimits,
+        pass_on: Pass | None = None,
+    ) -> None:
         self._prepare = prepare
         self._write = write
         self._limits = limits
+        self._pass_on = pass_on
         self._waiting: list[Pending] = []
         self._waiting_bytes = 0
         self._pending_bytes = 0
@@ -87,6 +104,7 @@ class Batcher(Generic[Prepared]):
         self._decoder = ThreadPoolExecutor(1, "spanwitness-decode")
         self._writer = ThreadPoolExecutor(1, "spanwitness-store")
         self._stores: set[asyncio.Task[None]] = set()
+        self._passing: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -95,10 +113,10 @@ class Batcher(Generic[Prepared]):
         self._loop = asyncio.create_task(self._run())
 
     async def put(self, body: bytes, tenant: str) -> Problem | None:
-        """Returns when the rows of `body` are stored; what was wrong with it, if anything was.
+        """Returns when the rows of `body` are stored and passed on; what was wrong with it, if anything was.
 
         Raises:
-            Busy: the buffer is full, the store is away, or this is stopping.
+            Busy: the buffer is full, the store or the next hop is away, or this is stopping.
         """
         if self._stopping:
             raise Busy("shutting down")
@@ -146,6 +164,8 @@ class Batcher(Generic[Prepared]):
             await self._ready(group)
         if self._stores:
             await asyncio.gather(*self._stores)
+        if self._passing:
+            await asyncio.gather(*self._passing)
 
     async def _linger(self) -> None:
         """Waits for more, as long as it comes and as the limits allow."""
@@ -212,9 +232,37 @@ class Batcher(Generic[Prepared]):
                 _answer(pending, Busy("the store did not take the data", retry_after_s=2.0))
         else:
             for index, pending in enumerate(group):
-                _answer(pending, work.problems.get(index))
+                self._stored(pending, work.problems.get(index), work.onward.get(index))
         finally:
             self._slots.release()
+
+    def _stored(self, pending: Pending, problem: Problem | None, parcel: Any) -> None:
+        if self._pass_on is None or parcel is None:
+            _answer(pending, problem)
+            return
+        pending.body = b""  # what is passed on is held in its place
+        task = asyncio.create_task(_passed(self._pass_on(parcel), pending, problem))
+        self._passing.add(task)
+        task.add_done_callback(self._passing.discard)
+
+
+async def _passed(passing: Awaitable[Problem | None], pending: Pending, problem: Problem | None) -> None:
+    try:
+        told = await passing
+    except Busy as busy:
+        _answer(pending, busy)
+    except Exception as error:  # noqa: BLE001 - the sender keeps its data, whatever the trouble of the next hop is
+        log.error("could not pass on a request: %s", fault(error))
+        _answer(pending, Busy("the request could not be passed on"))
+    else:
+        _answer(pending, both(problem, told))
+
+
+def both(first: Problem | None, second: Problem | None) -> Problem | None:
+    """Two things that were wrong with one request, as one."""
+    if first is None or second is None:
+        return first or second
+    return Problem(first.rejected + second.rejected, f"{first.reason}; {second.reason}", first.fatal)
 
 
 def _answer(pending: Pending, answer: Problem | Busy | None) -> None:

@@ -23,7 +23,7 @@ _TYPES: dict[str, pa.DataType] = {
     **dict.fromkeys(
         ("ClosedAt", "RecordedAt", "ScoredAt", "DetectedAt", "UpdatedAt", "FirstIngestedAt", "LastIngestedAt"), _TIME
     ),
-    "SettledAt": _TIME,
+    **dict.fromkeys(("SettledAt", "ForwardedAt"), _TIME),
     **dict.fromkeys(("Start", "End"), pa.timestamp("s")),
     **dict.fromkeys(
         ("ServiceNames", "AgentNames", "ModelVersions", "PromptVersions", "TraceIds", "EvidenceSpanIds"), _TEXTS
@@ -31,6 +31,7 @@ _TYPES: dict[str, pa.DataType] = {
     "Score": pa.float64(),
     "Threshold": pa.float64(),
     "Passed": pa.bool_(),
+    "Confidence": pa.float64(),
 }
 
 
@@ -142,6 +143,7 @@ def step_row(conversation: Conversation, step: Step, now: dt.datetime) -> dict[s
         "Status": span.status,
         "InputTokens": span.input_tokens,
         "OutputTokens": span.output_tokens,
+        "Confidence": step.confidence,
         "TraceId": span.trace_id,
         "SpanId": span.span_id,
         "RecordedAt": naive(now),

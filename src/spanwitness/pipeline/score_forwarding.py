@@ -1,0 +1,101 @@
+"""Scores on their way to the next hop. The store is the outbox: whoever closed a conversation, its scores are found."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from spanwitness.forward.evaluation import ScoreRecord, evaluation_events
+from spanwitness.store import onward as outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from spanwitness.forward import Onward, Parcel
+    from spanwitness.store import Store
+    from spanwitness.store.onward import Revision
+
+# What another process began to write before this long ago is taken to be there by now.
+_OVERLAP: Final = dt.timedelta(hours=1)
+_MARK_EVERY: Final = dt.timedelta(minutes=10)
+log = logging.getLogger(__name__)
+
+
+class ScoreForwarding:
+    """Sends the scores of closed conversations, each revision at least once. One task at a time.
+
+    What is sent is noted after it was taken: killed in between, it is sent again with the same `log.record.uid`.
+    """
+
+    def __init__(self, store: Store, onward: Onward, clock: Callable[[], dt.datetime], together: int = 100) -> None:
+        self._store = store
+        self._onward = onward
+        self._clock = clock
+        self._together = together
+        self._since = clock()
+
+    def begin(self) -> None:
+        """Finds where an earlier process came to. What closed before scores were ever sent is not sent.
+
+        Raises:
+            StoreError: the store is away.
+        """
+        found = outbox.mark(self._store)
+        if found is None:
+            outbox.set_mark(self._store, self._since, self._clock())
+        else:
+            self._since = found
+
+    async def run(self) -> int:
+        """Sends all that is to be sent; how many scores that were.
+
+        Raises:
+            Busy: the next hop, or the queue for it, does not take them now.
+            StoreError: the store is away.
+        """
+        began, count = self._clock(), 0
+        while revisions := await asyncio.to_thread(outbox.unsent, self._store, self._since, self._together):
+            scores = await asyncio.to_thread(outbox.scores_of, self._store, revisions)
+            if scores:
+                await self._pass_on(evaluation_events(map(_record, scores)))
+            count += len(scores)
+            await asyncio.to_thread(self._sent, revisions)
+        await asyncio.to_thread(self._move_mark, began - _OVERLAP)
+        return count
+
+    async def _pass_on(self, parcel: Parcel) -> None:
+        told = await self._onward.pass_on(parcel)
+        if told is not None:
+            log.warning("the next hop rejected %d of %d scores", told.rejected, parcel.items)
+
+    def _sent(self, revisions: Sequence[Revision]) -> None:
+        outbox.sent(self._store, revisions, self._clock())
+
+    def _move_mark(self, to: dt.datetime) -> None:
+        if to - self._since >= _MARK_EVERY:
+            outbox.set_mark(self._store, to, self._clock())
+            self._since = to
+
+
+def _record(row: dict[str, Any]) -> ScoreRecord:
+    return ScoreRecord(
+        tenant=row["TenantId"],
+        conversation_id=row["ConversationId"],
+        conversation_source=row["ConversationIdSource"],
+        revision=row["Revision"],
+        evaluator=row["Evaluator"],
+        evaluator_version=row["EvaluatorVersion"],
+        judge=row["Judge"],
+        status=row["Status"],
+        mode=row["Mode"],
+        score=row["Score"],
+        label=row["Label"],
+        threshold=row["Threshold"],
+        passed=None if row["Passed"] is None else bool(row["Passed"]),
+        explanation=row["Explanation"],
+        scored_at=row["ScoredAt"],
+        trace_id=row["TraceId"],
+        span_id=row["SpanId"],
+    )

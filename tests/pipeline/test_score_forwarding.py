@@ -1,0 +1,212 @@
+"""Scores after their conversation has closed: each at least once, over whatever ends a process."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from spanwitness.errors import Busy, Rejected, StoreError
+from spanwitness.evaluators import BUNDLE
+from spanwitness.forward.direct import Direct
+from spanwitness.pipeline import Review, ReviewRules, ScoreForwarding
+from spanwitness.testing import FakeSpan, chat, trace_request
+from tests.forward.conftest import MemoryHop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.conftest import Lanes
+
+
+class Outbox:
+    """Scores on their way, over a store that is really there."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self.lanes = lanes
+        self.hop = MemoryHop()
+        self.traces = count(10)
+        self.restart()
+
+    def restart(self) -> None:
+        """Another process takes over."""
+        self.scores = ScoreForwarding(self.lanes.store, self._onward(), self.lanes.clock, together=2)
+        self.scores.begin()
+
+    def _onward(self) -> Direct:
+        direct = Direct(lambda: self.hop)
+        asyncio.run(direct.start())
+        return direct
+
+    def run(self) -> int:
+        return asyncio.run(self.scores.run())
+
+    def events(self) -> list[Any]:
+        """All that the hop took, and forgets."""
+        requests = [ExportLogsServiceRequest.FromString(one.body) for one in self.hop.taken]
+        self.hop.taken = []
+        return [
+            event
+            for request in requests
+            for part in request.resource_logs
+            for scope in part.scope_logs
+            for event in scope.log_records
+        ]
+
+    def closed(self, *conversations: str) -> None:
+        spans = [chat(next(self.traces), 1, number, name) for number, name in enumerate(conversations)]
+        self.lanes.ingest([trace_request(spans)])
+        self.lanes.close_everything()
+
+
+@pytest.fixture
+def outbox(lanes: Lanes) -> Outbox:
+    return Outbox(lanes)
+
+
+def revisions(events: Sequence[Any]) -> list[tuple[str, int, str]]:
+    found = []
+    for event in events:
+        values = {pair.key: pair.value for pair in event.attributes}
+        found.append(
+            (
+                values["spanwitness.conversation.id"].string_value,
+                values["spanwitness.conversation.revision"].int_value,
+                values["gen_ai.evaluation.name"].string_value,
+            )
+        )
+    return sorted(found)
+
+
+def every(*of: tuple[str, int]) -> list[tuple[str, int, str]]:
+    return sorted((*one, evaluator.name) for one in of for evaluator in BUNDLE.evaluators)
+
+
+class TestScores:
+    def test_every_score_of_every_closed_conversation_goes_once(self, outbox: Outbox) -> None:
+        outbox.closed("a", "b", "c")
+        assert outbox.run() == 3 * len(BUNDLE.evaluators)
+        assert revisions(outbox.events()) == every(("a", 1), ("b", 1), ("c", 1))
+        assert outbox.run() == 0
+        outbox.restart()
+        assert outbox.run() == 0
+
+    def test_a_new_revision_is_new_scores(self, outbox: Outbox) -> None:
+        outbox.closed("a")
+        outbox.run()
+        outbox.events()
+        outbox.lanes.ingest([trace_request([chat(10, 2, 5, "a")])])
+        outbox.lanes.close_everything()
+        outbox.run()
+        assert revisions(outbox.events()) == every(("a", 2))
+
+    def test_a_conversation_that_was_closed_by_hand_has_scores_like_any_other(self, outbox: Outbox) -> None:
+        outbox.lanes.ingest([trace_request([chat(1, 1, 0, "a")])])
+        outbox.lanes.ingestion.flush()
+        Review(outbox.lanes.store, ReviewRules()).close_one("a", outbox.lanes.clock.advance(seconds=1))
+        outbox.run()
+        assert revisions(outbox.events()) == every(("a", 1))
+
+    def test_what_an_import_closed_was_never_passed_on_so_neither_are_its_scores(self, outbox: Outbox) -> None:
+        outbox.lanes.ingest([trace_request([chat(1, 1, 0, "a")])])
+        outbox.lanes.ingestion.flush()
+        Review(outbox.lanes.store, ReviewRules()).close_all(outbox.lanes.clock.advance(seconds=1), "import")
+        assert outbox.run() == 0
+
+    def test_they_stand_on_the_root_of_the_first_trace(self, outbox: Outbox) -> None:
+        spans = [
+            FakeSpan(1, 1, 0, "a"),
+            chat(1, 2, 1, "a", parent=1),
+            FakeSpan(2, 1, 5, "a"),
+            chat(2, 2, 6, "a", parent=1),
+        ]
+        outbox.lanes.ingest([trace_request(spans)])
+        outbox.lanes.close_everything()
+        outbox.run()
+        links = {(event.trace_id.hex(), event.span_id.hex()) for event in outbox.events()}
+        assert links == {(spans[0].trace_id, spans[0].span_id)}
+
+    def test_or_on_the_first_step_where_the_root_is_somebody_elses(self, outbox: Outbox) -> None:
+        spans = [chat(1, 3, 2, "a", parent=7), chat(1, 2, 1, "a", parent=7)]
+        outbox.lanes.ingest([trace_request(spans)])
+        outbox.lanes.close_everything()
+        outbox.run()
+        links = {(event.trace_id.hex(), event.span_id.hex()) for event in outbox.events()}
+        assert links == {(spans[1].trace_id, spans[1].span_id)}
+
+    def test_a_hop_that_is_away_gets_them_later(self, outbox: Outbox) -> None:
+        outbox.closed("a", "b", "c")
+        outbox.hop.answers = [None, Busy("away")]
+        with pytest.raises(Busy):
+            outbox.run()
+        assert revisions(outbox.events()) == every(("a", 1), ("b", 1))
+        outbox.restart()
+        outbox.run()
+        assert revisions(outbox.events()) == every(("c", 1))
+
+    def test_killed_before_it_was_noted_they_go_again_with_the_same_uid(
+        self, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        outbox.closed("a")
+
+        def killed(*_: object) -> None:
+            raise StoreError("killed")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("spanwitness.store.onward.sent", killed)
+            with pytest.raises(StoreError):
+                outbox.run()
+        first = outbox.events()
+        outbox.restart()
+        outbox.run()
+        assert outbox.events() == first, "to the byte, so that a receiver that goes by content drops them too"
+        assert len(first) == len(BUNDLE.evaluators)
+
+    def test_a_refusal_for_good_does_not_block_those_behind_it(self, outbox: Outbox) -> None:
+        outbox.closed("a", "b", "c")
+        outbox.hop.answers = [Rejected("the next hop refused the request for good (400)")]
+        outbox.run()
+        assert revisions(outbox.events()) == every(("c", 1))
+        assert outbox.run() == 0
+
+    def test_history_from_before_scores_were_sent_at_all_stays_here(self, lanes: Lanes) -> None:
+        lanes.ingest([trace_request([chat(1, 1, 0, "old")])])
+        lanes.close_everything()
+        lanes.clock.advance(seconds=1)
+        outbox = Outbox(lanes)
+        outbox.closed("new")
+        outbox.run()
+        assert revisions(outbox.events()) == every(("new", 1))
+
+    def test_what_closed_while_nobody_was_there_to_send_it_is_sent_at_the_next_start(self, outbox: Outbox) -> None:
+        outbox.closed("a")
+        outbox.lanes.clock.advance(hours=30)
+        outbox.restart()
+        outbox.run()
+        assert revisions(outbox.events()) == every(("a", 1))
+
+    def test_the_mark_moves_on_and_nothing_is_sent_again_for_it(self, outbox: Outbox) -> None:
+        for number in range(4):
+            outbox.closed(f"c{number}")
+            outbox.lanes.clock.advance(hours=2)
+            outbox.run()
+            outbox.restart()
+        assert revisions(outbox.events()) == every(*((f"c{number}", 1) for number in range(4)))
+        (mark,) = outbox.lanes.rows(
+            "SELECT toUnixTimestamp(max(ClosedAt)) AS at FROM forwarded_scores WHERE ConversationId = ''"
+        )
+        assert dt.datetime.fromtimestamp(mark["at"], dt.UTC) == outbox.lanes.clock() - dt.timedelta(hours=1)
+
+    def test_a_conversation_that_moved_away_has_no_scores(self, outbox: Outbox) -> None:
+        outbox.lanes.ingest([trace_request([chat(1, 1, 0)])])
+        outbox.lanes.close_everything()
+        outbox.run()
+        outbox.events()
+        outbox.lanes.ingest([trace_request([FakeSpan(1, 2, 1, "late")])])
+        outbox.lanes.close_everything()
+        outbox.run()
+        assert revisions(outbox.events()) == every(("late", 1))
