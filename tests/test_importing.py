@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,3 +118,15 @@ def test_a_progress_bar_is_drawn_on_a_terminal_and_nowhere_else(store: Store, fi
     assert quiet.getvalue() == ""
     assert "reading" in drawn.getvalue()
     assert "closing and scoring" in drawn.getvalue()
+
+
+def test_progress_is_told_in_bytes_of_the_files_as_they_stand_on_the_disk(
+    store: Store, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    drawn = io.StringIO()
+    import_files(
+        [*files, tmp_path / "nowhere.otlp"], store, Config(), Console(file=drawn, force_terminal=True, width=80)
+    )
+    size = sum(path.stat().st_size for path in files)
+    told = re.findall(r"([0-9.]+)/([0-9.]+) (bytes|kB|MB)", re.sub("\x1b[^m]*m", "", drawn.getvalue()))
+    assert told[-1] == (f"{size / 1000:.1f}", f"{size / 1000:.1f}", "kB")

@@ -141,8 +141,9 @@ def import_command(
 ) -> None:
     """Read recorded telemetry into the store; its conversations are closed and scored before this returns.
 
-    FILE is `.otlp` (4-byte big-endian length + request, repeated; `.logs.otlp` for logs), OTLP/JSON, or the JSON
-    lines of the Collector's file exporter; `.gz` of each.
+    FILE is `.otlp` (4-byte big-endian length + request, repeated; `.logs.otlp` for logs), OTLP/JSON, or what the
+    Collector's file exporter wrote (JSON lines or proto, with zstd or without); `.gz` and `.zst` of each. The form is
+    told by the content.
 
     Examples:
 

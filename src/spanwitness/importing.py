@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from spanwitness.app import ingest_rules, review_rules, utc_now
 from spanwitness.errors import SpanWitnessError
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from rich.console import Console
+    from rich.progress import ProgressColumn
 
     from spanwitness.config import Config
     from spanwitness.store import Store
@@ -60,13 +69,13 @@ def _count(number: int, noun: str) -> str:
 def import_files(files: Sequence[Path], store: Store, config: Config, console: Console) -> Imported:
     """Imports files; a damaged one is told and the rest is still read. Progress is drawn on a terminal only."""
     result = Imported()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    with _progress(console, DownloadColumn()) as progress:
         ingestion = Ingestion(store, ingest_rules(config), utc_now)
         ingestion.index.catch_up(utc_now())
         _read(files, ingestion, result, progress)
         ingestion.flush()
-        if result.traces:
+    if result.traces:
+        with _progress(console, MofNCompleteColumn()) as progress:
             task = progress.add_task("closing and scoring", total=None)
             result.swept = Review(store, review_rules(config)).close_all(
                 utc_now(),
@@ -77,22 +86,39 @@ def import_files(files: Sequence[Path], store: Store, config: Config, console: C
     return result
 
 
+def _progress(console: Console, amount: ProgressColumn) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+
+
 def _read(files: Sequence[Path], ingestion: Ingestion, result: Imported, progress: Progress) -> None:
-    task = progress.add_task("reading", total=len(files))
+    task = progress.add_task("reading", total=sum(_size(path) for path in files))
     # Logs after spans or before them makes no difference: both are there before anything is closed.
     for signal, batch in _batches(chain.from_iterable(_requests(path, result, progress, task) for path in files)):
         _take(ingestion, signal, batch, result)
 
 
+def _size(path: Path) -> int:
+    """Bytes of a file, 0 where it cannot be told: reading it says why."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def _requests(path: Path, result: Imported, progress: Progress, task: TaskID) -> Iterator[Recorded]:
     recording = Recording(path)
+    shown = 0
     try:
-        yield from recording.requests()
+        for request in recording.requests():
+            progress.advance(task, recording.read - shown)
+            shown = recording.read
+            yield request
         result.files += 1
     except SpanWitnessError as error:
         result.problems.append(str(error))
     result.problems += [str(damage) for damage in recording.damage]
-    progress.advance(task)
+    progress.advance(task, _size(path) - shown)
 
 
 def _batches(requests: Iterator[Recorded]) -> Iterator[tuple[Signal, list[Recorded]]]:
