@@ -237,6 +237,14 @@ class TestLateSpans:
         assert numbered(lanes) == [("c", 0), ("c", 1), ("c", 2)]
         assert lanes.rows(f"SELECT * FROM steps_latest WHERE ConversationId = '{call.trace_id}'") == []
 
+    def test_what_a_swap_rests_on_follows_what_arrives_later(self, lanes: Lanes) -> None:
+        lanes.ingest([trace_request([chat(1, 1, 0, "c1"), chat(2, 1, 60, "c2", served=MINI)])])
+        lanes.close_everything()
+        lanes.ingest([trace_request([chat(2, 2, 61, "c2", served=MINI)])])
+        lanes.close_everything()
+        (swap,) = lanes.rows("SELECT Evidence FROM model_swaps FINAL WHERE Withdrawn = 0 AND Class = 'version'")
+        assert '"calls_in_first_conversation":2' in swap["Evidence"]
+
     def test_a_better_id_moves_one_trace_out_of_a_conversation_that_keeps_the_others(self, lanes: Lanes) -> None:
         session = {"session.id": "s"}
         lanes.ingest([trace_request([chat(1, 1, 1, attributes=session, parent=9), chat(2, 1, 50, attributes=session)])])

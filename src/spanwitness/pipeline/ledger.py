@@ -42,4 +42,5 @@ def _swap_key(swap: Swap) -> record.SwapKey:
 
 
 def _swap_facts(swap: Swap) -> tuple[Any, ...]:
-    return (record.milliseconds(swap.first_seen), swap.first_trace, swap.first_conversation, swap.before, swap.after)
+    told = (swap.first_trace, swap.first_conversation, swap.before, swap.after, rows.as_json(swap.evidence))
+    return (record.milliseconds(swap.first_seen), *told)

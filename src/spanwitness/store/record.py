@@ -298,10 +298,14 @@ class SwapKey:
 
 @dataclass(frozen=True, slots=True)
 class KnownSwap:
-    """A swap as it stands in the ledger. `facts`: when and where it was first seen, conversations before and after."""
+    """A swap as it stands in the ledger.
+
+    Attributes:
+        facts: when and where it was first seen, conversations before and after, evidence.
+    """
 
     detected: dt.datetime
-    facts: tuple[int, str, str, int, int]
+    facts: tuple[int, str, str, int, int, str]
     row: dict[str, Any]
 
     def withdrawn_row(self, now: dt.datetime) -> dict[str, Any]:
@@ -328,6 +332,7 @@ def _known(row: dict[str, Any]) -> KnownSwap:
         row["FirstConversationId"],
         row["ConversationsBefore"],
         row["ConversationsAfter"],
+        row["Evidence"],
     )
     return KnownSwap(_from_arrow(row["DetectedAt"]), facts, row)
 

@@ -259,11 +259,16 @@ def swap_row(swap: Swap, detected: dt.datetime, now: dt.datetime, *, withdrawn: 
         "ConversationsAfter": swap.after,
         "Declared": False,
         "DeclaredBy": "",
-        "Evidence": orjson.dumps(swap.evidence).decode(),
+        "Evidence": as_json(swap.evidence),
         "Severity": swap.severity,
         "UpdatedAt": naive(now),
         "Withdrawn": int(withdrawn),
     }
+
+
+def as_json(value: object) -> str:
+    """A value as the text of a JSON column; equal values give equal texts."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def naive(moment: dt.datetime) -> dt.datetime:
