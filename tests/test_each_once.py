@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from hypothesis import given, settings
@@ -128,32 +129,77 @@ def test_of_a_tool_told_twice_the_inner_span_is_known_as_the_other() -> None:
     assert once.stands_for == {"inner": "outer"}
 
 
+def answered(response: str) -> dict[str, dict[str, str]]:
+    return {"attributes": {"gen_ai.response.id": response}}
+
+
+def test_what_names_two_responses_of_the_provider_is_two_calls() -> None:
+    """A guardrail asks inside the call or beside it; a framework's own number for a response says nothing."""
+    around = call("a", 1, 9, scope="x", **answered("chatcmpl-1"))
+    for parent in ("", "a"):
+        assert kept(around, call("b", 2, 8, scope="y", parent_span_id=parent, **answered("chatcmpl-2"))) == ["a", "b"]
+        assert kept(around, call("b", 2, 8, scope="y", parent_span_id=parent, **answered("chatcmpl-1"))) == ["b"]
+        assert kept(around, call("b", 2, 8, scope="y", parent_span_id=parent, **answered("run--2"))) == ["b"]
+
+
+def test_a_wrapper_of_several_calls_that_names_the_last_response_is_no_step_and_tells_nothing() -> None:
+    spans = [
+        call("run", 1, 9, input_tokens=30, **answered("chatcmpl-2")),
+        call("one", 2, 3, parent_span_id="run", **answered("chatcmpl-1")),
+        call("two", 4, 5, parent_span_id="run", **answered("chatcmpl-2")),
+    ]
+    assert [(step.span_id, step.input_tokens) for step in each_once(spans).steps] == [("one", 0), ("two", 0)]
+
+
+def test_calls_beside_each_other_that_count_other_tokens_both_ways_are_two() -> None:
+    around = call("a", 1, 9, scope="x", input_tokens=70, output_tokens=7)
+    assert kept(around, call("b", 2, 8, scope="y", input_tokens=50, output_tokens=1)) == ["a", "b"]
+    assert kept(around, call("b", 2, 8, scope="y", input_tokens=50, output_tokens=7)) == ["b"]
+    assert kept(around, call("b", 2, 8, scope="y", output_tokens=1)) == ["b"]
+
+
+def test_equal_span_ids_in_two_traces_are_two_spans() -> None:
+    one = [call("a", 1, 9), call("b", 2, 8, parent_span_id="a")]
+    other = [call("b", 11, 19, trace_id="u"), call("a", 12, 18, trace_id="u", parent_span_id="b")]
+    steps = each_once([*one, *other]).steps
+    assert [(step.trace_id, step.span_id) for step in steps] == [("t", "b"), ("u", "a")]
+
+
+def test_thousands_of_calls_around_each_other_are_looked_at_once() -> None:
+    spans = [call(f"s{at}", at, 9000 - at, parent_span_id=f"s{at - 1}") for at in range(4000)]
+    began = time.process_time()
+    assert len(each_once(spans).steps) == 1
+    assert time.process_time() - began < 1
+
+
 IDS = st.sampled_from("abcdef")
+PLACES = st.sets(st.tuples(st.sampled_from("tu"), IDS))
 
 
 @st.composite
 def any_spans(draw: st.DrawFn) -> list[SpanRecord]:
-    def one(identity: str) -> SpanRecord:
+    def one(trace: str, identity: str) -> SpanRecord:
         at = draw(st.integers(0, 4))
         return span(
             identity,
             at,
             draw(st.sampled_from(["llm", "tool", ""])),
             parent_span_id=draw(IDS),
-            trace_id=draw(st.sampled_from("tu")),
+            trace_id=trace,
             ended_ns=at + draw(st.integers(0, 4)),
             scope=draw(st.sampled_from("xy")),
-            attributes={"gen_ai.response.id": draw(st.sampled_from(["", "r"]))},
+            attributes={"gen_ai.response.id": draw(st.sampled_from(["", "r", "resp_1", "resp_2"]))},
         )
 
-    return [one(identity) for identity in draw(st.sets(IDS))]
+    return [one(*place) for place in draw(PLACES)]
 
 
 @settings(max_examples=300, deadline=None)
 @given(any_spans())
 def test_whatever_the_spans_each_is_a_step_or_stands_behind_one(spans: list[SpanRecord]) -> None:
     once = each_once(spans)
-    kept = {step.span_id for step in once.steps}
-    assert kept.isdisjoint(once.stands_for)
-    assert kept | once.stands_for.keys() == {one.span_id for one in spans if one.step_kind}
-    assert set(once.stands_for.values()) <= kept
+    kept = {(step.trace_id, step.span_id) for step in once.steps}
+    assert kept.isdisjoint(once.left_out)
+    assert kept | once.left_out == {(one.trace_id, one.span_id) for one in spans if one.step_kind}
+    assert once.stands_for.keys() == {span_id for _, span_id in once.left_out}
+    assert set(once.stands_for.values()) <= {span_id for _, span_id in kept}

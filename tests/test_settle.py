@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -122,6 +123,20 @@ def test_a_retrieval_after_a_call_of_the_same_trace_stays_in_its_turn() -> None:
     assert turns(settle(spans, heard("a", "b"))) == {"a": 1, "look-up": 1, "b": 2}
 
 
+def test_the_model_calls_of_a_guardrail_lead_to_the_agents_own() -> None:
+    spans = [
+        span("guard", 1, "guardrail"),
+        span("between", 1, "", parent_span_id="guard"),
+        span("judge", 2, parent_span_id="between"),
+        span("a", 3),
+        span("look-up", 4, "retrieval", trace_id="two"),
+        span("rewriter", 5, trace_id="two", parent_span_id="look-up"),
+        span("b", 6, trace_id="two"),
+    ]
+    told = {"guard": 1, "judge": 1, "a": 1, "look-up": 2, "rewriter": 2, "b": 2}
+    assert turns(settle(spans, heard("a", "b"))) == told
+
+
 def test_a_retrieval_in_another_trace_stays_where_it_was() -> None:
     spans = [span("a", 1), span("look-up", 2, "retrieval", trace_id="u"), span("b", 3)]
     assert turns(settle(spans, heard("a", "b"))) == {"a": 1, "look-up": 1, "b": 2}
@@ -206,6 +221,13 @@ def test_spans_that_are_each_others_parents_have_an_end() -> None:
         span("self", 3, parent_span_id="self"),
     ]
     assert agents(settle(spans, NOTHING_SAID)) == {"a": "", "b": "", "self": ""}
+
+
+def test_a_deep_trace_is_walked_once() -> None:
+    chain = [span(f"s{at}", at, "" if at % 2 else "tool", parent_span_id=f"s{at - 1}") for at in range(1, 4000)]
+    began = time.process_time()
+    assert set(agents(settle([span("s0", 0, agent_name="claims"), *chain], NOTHING_SAID)).values()) == {"claims"}
+    assert time.process_time() - began < 3
 
 
 def test_a_turn_that_a_wrapper_heard_begins_with_the_call_that_stands_for_it() -> None:

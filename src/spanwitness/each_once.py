@@ -19,6 +19,8 @@ Place: TypeAlias = tuple[str, str]
 """Trace and span id."""
 
 RESPONSE_IDS: Final = ("gen_ai.response.id", "ai.response.id", "llm.response.id")
+_PROVIDERS_IDS: Final = ("chatcmpl-", "resp_", "msg_")
+"""How the ids begin that providers give their responses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,13 @@ class Once:
 
     Attributes:
         steps: with what the spans left out know besides.
+        left_out: where the spans stand that are none of these steps.
         stands_for: for each span left out, by id, the one that stands for it.
         others: for each step of which others tell too, by its place, those that tell of it alone, nearest first.
     """
 
     steps: list[SpanRecord]
+    left_out: frozenset[Place]
     stands_for: dict[str, str]
     others: dict[Place, list[SpanRecord]]
 
@@ -39,8 +43,9 @@ class Once:
 def each_once(spans: Sequence[SpanRecord]) -> Once:
     """Leaves out what only tells a call again that another span tells.
 
-    A model call around a model call is the same one, told by the framework and by the client below it; so are two that
-    two instrumentations tell beside each other. A tool around a tool of the same name is the same one too.
+    A model call around a model call is the same one, told by the framework and by the client below it, unless the two
+    name two responses of the provider; so are two that two instrumentations tell beside each other. A tool around a
+    tool of the same name is the same one too.
     Of the model call the inner one counts, which is nearer to the wire, and is told what it does not know; of the tool
     the outer one, which has what the agent saw.
 
@@ -49,46 +54,46 @@ def each_once(spans: Sequence[SpanRecord]) -> Once:
     """
     by_id = {_place(span): span for span in spans}
     outer: dict[Place, SpanRecord] = {}
-    for span, around in [*_nested(spans, by_id), *_beside(spans)]:
-        if _place(span) not in outer and not _within(around, span, outer):
-            outer[_place(span)] = around
-    stands_for: dict[str, str] = {}
+    outermost: dict[Place, Place] = {}
+    nested = list(_nested(spans, by_id))
+    around_others = {_place(around) for span, around in nested if _of_two_responses(span, around)}
+    same = [(span, around) for span, around in nested if not _of_two_responses(span, around)]
+    for span, around in [*same, *_beside(spans)]:
+        place = _place(span)
+        if place not in outer and _end(_place(around), outermost) != place:  # nor do two stand inside each other
+            outer[place] = around
+            outermost[place] = _place(around)
+    stands_for: dict[Place, Place] = {}
     around_alone: dict[Place, SpanRecord] = {}
     others: dict[Place, list[SpanRecord]] = {}
     for place, around in outer.items():
         if around.step_kind == "tool":
-            stands_for[by_id[place].span_id] = around.span_id
+            stands_for[place] = _place(around)
             others.setdefault(_place(around), []).append(by_id[place])
             continue
-        shared = around.span_id in stands_for
-        stands_for.setdefault(around.span_id, by_id[place].span_id)
+        shared = _place(around) in stands_for or _place(around) in around_others
+        stands_for.setdefault(_place(around), place)
         if shared:
             around_alone = {inner: other for inner, other in around_alone.items() if other is not around}
         else:
             around_alone[place] = around
     steps = []
     for span in spans:
-        if span.step_kind and span.span_id not in stands_for:
+        if span.step_kind and _place(span) not in stands_for:
             wrappers = list(_wrappers(span, around_alone))
             others.setdefault(_place(span), []).extend(wrappers)
             steps.append(reduce(_filled, wrappers, span))
-    return Once(steps, {span_id: _last(span_id, stands_for) for span_id in stands_for}, others)
+    left_out = frozenset(stands_for)
+    return Once(steps, left_out, {place[1]: _end(place, stands_for)[1] for place in left_out}, others)
 
 
-def _last(span_id: str, stands_for: dict[str, str]) -> str:
-    while span_id in stands_for:
-        span_id = stands_for[span_id]
-    return span_id
-
-
-def _within(span: SpanRecord, other: SpanRecord, outer: dict[Place, SpanRecord]) -> bool:
-    """Whether `span` is already known to stand inside `other`."""
-    at: SpanRecord | None = span
-    while at is not None:
-        if at is other:
-            return True
-        at = outer.get(_place(at))
-    return False
+def _end(place: Place, ways: dict[Place, Place]) -> Place:
+    """Where the ways from `place` end. Shortens them as it goes, so that long ones are not walked again and again."""
+    while place in ways:
+        after = ways[place]
+        ways[place] = ways.get(after, after)
+        place = after
+    return place
 
 
 def _nested(spans: Sequence[SpanRecord], by_id: dict[Place, SpanRecord]) -> Iterator[tuple[SpanRecord, SpanRecord]]:
@@ -106,17 +111,34 @@ def _beside(spans: Sequence[SpanRecord]) -> Iterator[tuple[SpanRecord, SpanRecor
     """Calls that two instrumentations tell beside each other: of one response, or for one model under one parent.
 
     One lies within the other's time. That counts besides, since servers under test give every response the same id.
+    A guardrail may ask the same model meanwhile: what tells of two responses, or of other tokens in and out, is two.
     """
     calls: dict[tuple[str, ...], list[SpanRecord]] = {}
     for span in sorted((span for span in spans if span.step_kind == "llm"), key=_order):
-        response = next((span.attributes[key] for key in RESPONSE_IDS if span.attributes.get(key)), "")
-        if response:
+        if response := _response(span):
             calls.setdefault((response,), []).append(span)
         calls.setdefault((span.trace_id, span.parent_span_id, span.requested_model), []).append(span)
     for same in calls.values():
         for around, span in pairwise(same):
-            if around.scope != span.scope and span.ended_ns <= around.ended_ns:
+            apart = _of_two_responses(span, around) or _of_other_tokens(span, around)
+            if around.scope != span.scope and span.ended_ns <= around.ended_ns and not apart:
                 yield span, around
+
+
+def _response(span: SpanRecord) -> str:
+    return next((span.attributes[key] for key in RESPONSE_IDS if span.attributes.get(key)), "")
+
+
+def _of_two_responses(one: SpanRecord, other: SpanRecord) -> bool:
+    """Whether both name the provider's response, and not the same one. Frameworks number their own otherwise."""
+    left, right = _response(one), _response(other)
+    return left != right and any(left.startswith(begin) and right.startswith(begin) for begin in _PROVIDERS_IDS)
+
+
+def _of_other_tokens(one: SpanRecord, other: SpanRecord) -> bool:
+    """Whether both count tokens, and differ both ways: in one way they may, by what was cached or thought."""
+    told = (one.input_tokens, other.input_tokens, one.output_tokens, other.output_tokens)
+    return all(told) and one.input_tokens != other.input_tokens and one.output_tokens != other.output_tokens
 
 
 def _wrappers(span: SpanRecord, around_alone: dict[Place, SpanRecord]) -> Iterator[SpanRecord]:

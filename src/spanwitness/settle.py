@@ -12,10 +12,13 @@ from spanwitness.each_once import each_once
 from spanwitness.model import Conversation, Facts, SpanRecord, Step, Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from spanwitness.each_once import Place
 
 CONFIDENCES: Final = (RECOGNITION_CONFIDENCE, "lk.transcript_confidence", "stt.confidence", "gen_ai.stt.confidence")
 _ASKS_FOR_TOOLS = frozenset({"tool_calls", "tool_call", "tool-calls", "tool_use", "function_call"})
+_ASIDE = frozenset({"guardrail", "retrieval"})
 _LONGEST_NAME = 200
 _NAMESPACE = re.compile(r"__|[./:]")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -41,7 +44,7 @@ def settle(spans: Sequence[SpanRecord], transcript: Transcript) -> tuple[Step, .
     failed = {once.stands_for.get(span_id, span_id) for span_id in _failed(transcript)}
     named = [_judged(span, failed) for span in _with_agents(spans, sorted(once.steps, key=_order))]
     heard = {m.span_id for m in transcript.messages if m.role == "user" and m.span_id}
-    turns = _turns(named, {once.stands_for.get(span_id, span_id) for span_id in heard})
+    turns = _turns(named, {once.stands_for.get(span_id, span_id) for span_id in heard}, _calls_aside(spans))
     return tuple(
         Step(number, turn, span, confidence(span))
         for number, (turn, span) in enumerate(zip(turns, named, strict=True), 1)
@@ -120,22 +123,41 @@ def _distinct(values: object) -> tuple[str, ...]:
 
 
 def _with_agents(spans: Sequence[SpanRecord], steps: Sequence[SpanRecord]) -> list[SpanRecord]:
-    by_id = {(span.trace_id, span.span_id): span for span in spans}
+    above = _Nearest(spans, lambda span: span.agent_name)
     alone = _only_agent(spans)
     return [
-        step if step.agent_name else replace(step, agent_name=_agent_above(step, by_id) or alone.get(step.trace_id, ""))
+        step if step.agent_name else replace(step, agent_name=above.of(step) or alone.get(step.trace_id, ""))
         for step in steps
     ]
 
 
-def _agent_above(span: SpanRecord, by_id: dict[tuple[str, str], SpanRecord]) -> str:
-    seen = set()
-    while span.span_id not in seen and (parent := by_id.get((span.trace_id, span.parent_span_id))):
-        if parent.agent_name:
-            return parent.agent_name
-        seen.add(span.span_id)
-        span = parent
-    return ""
+class _Nearest:
+    """What each span itself, or the nearest one around it that does, tells of something. Looks at every span once."""
+
+    def __init__(self, spans: Sequence[SpanRecord], tells: Callable[[SpanRecord], str]) -> None:
+        self._by_id = {_place(span): span for span in spans}
+        self._known = {place: told for place, span in self._by_id.items() if (told := tells(span))}
+
+    def of(self, step: SpanRecord) -> str:
+        path: list[Place] = []
+        place = _place(step)
+        while place in self._by_id and place not in self._known:
+            self._known[place] = ""  # until known; it also ends a walk through parents that form a ring
+            path.append(place)
+            place = step.trace_id, self._by_id[place].parent_span_id
+        told = self._known.get(place, "")
+        self._known.update(dict.fromkeys(path, told))
+        return told
+
+
+def _calls_aside(spans: Sequence[SpanRecord]) -> set[Place]:
+    """The model calls that guardrails and retrievals make: they lead to the agent's own, as the steps around them."""
+    aside = _Nearest(spans, lambda span: span.step_kind if span.step_kind in _ASIDE else "")
+    return {_place(span) for span in spans if span.step_kind == "llm" and aside.of(span)}
+
+
+def _place(span: SpanRecord) -> Place:
+    return span.trace_id, span.span_id
 
 
 def _only_agent(spans: Sequence[SpanRecord]) -> dict[str, str]:
@@ -147,8 +169,8 @@ def _only_agent(spans: Sequence[SpanRecord]) -> dict[str, str]:
     return {trace: next(iter(agents)) for trace, agents in named.items() if len(agents) == 1}
 
 
-def _turns(steps: Sequence[SpanRecord], heard: set[str]) -> list[int]:
-    begins = _turn_begins(steps, heard)
+def _turns(steps: Sequence[SpanRecord], heard: set[str], aside: set[Place]) -> list[int]:
+    begins = _turn_begins(steps, heard, aside)
     turns, turn = [], 0
     for index in range(len(steps)):
         turn += index == 0 or index in begins
@@ -156,22 +178,23 @@ def _turns(steps: Sequence[SpanRecord], heard: set[str]) -> list[int]:
     return turns
 
 
-def _turn_begins(steps: Sequence[SpanRecord], heard: set[str]) -> set[int]:
+def _turn_begins(steps: Sequence[SpanRecord], heard: set[str], aside: set[Place]) -> set[int]:
     spoken = {index for index, step in enumerate(steps) if step.step_kind == "speech" and step.actor == "customer"}
     if spoken:
         return spoken
     told = [index for index, step in enumerate(steps) if step.span_id in heard]
     if told:
-        return {_with_what_led_to_it(steps, index) for index in told}
+        calls = [step.step_kind == "llm" and _place(step) not in aside for step in steps]
+        return {_with_what_led_to_it(steps, calls, index) for index in told}
     return _by_traces(steps)
 
 
-def _with_what_led_to_it(steps: Sequence[SpanRecord], index: int) -> int:
+def _with_what_led_to_it(steps: Sequence[SpanRecord], calls: Sequence[bool], index: int) -> int:
     """A retrieval before the first call of a turn belongs to that turn."""
     begin = index
-    while begin and steps[begin - 1].trace_id == steps[index].trace_id and steps[begin - 1].step_kind != "llm":
+    while begin and steps[begin - 1].trace_id == steps[index].trace_id and not calls[begin - 1]:
         begin -= 1
-    earlier_call = begin and steps[begin - 1].step_kind == "llm" and steps[begin - 1].trace_id == steps[index].trace_id
+    earlier_call = begin and calls[begin - 1] and steps[begin - 1].trace_id == steps[index].trace_id
     return index if earlier_call else begin
 
 

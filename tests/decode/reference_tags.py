@@ -14,7 +14,7 @@ import orjson
 
 from spanwitness.identity import CONVERSATION_TRUST
 from spanwitness.model_names import normalise_provider, parse
-from spanwitness.tag import AGENT_LIBRARIES, FAILED, UNTRUSTED_IDS
+from spanwitness.tag import AGENT_LIBRARIES, FAILED, NO_IDS, UNTRUSTED_IDS
 from spanwitness.tag.dialect import SPAN_NAME, Dialect, From, Kind
 from spanwitness.tag.dialects import DIALECTS
 
@@ -64,7 +64,11 @@ def tags_of(span: Seen) -> Row:
 
 
 def conversation_of(span: Seen, dialect: Dialect) -> Row:
-    source, identity = _first(span, dialect.conversation, believed=lambda found: not found.startswith(UNTRUSTED_IDS))
+    source, identity = _first(
+        span,
+        dialect.conversation,
+        believed=lambda found: found not in NO_IDS and not found.startswith(UNTRUSTED_IDS),
+    )
     key = source.key if source else ""
     return {
         "ConversationId": identity,
@@ -163,8 +167,9 @@ def _believed(span: Seen, source: From, requested: str | None) -> str:
         return ""
     if source.path or source.quoted:
         value = _inside(value, source.path)
-    if source.unless_requested and requested is not None and requested in ("", value):
-        return ""
+    if source.unless_requested and requested is not None:
+        repeats = value is not None and value.split("/")[-1] == requested.split("/")[-1]
+        return "" if repeats or not requested else value
     return value
 
 

@@ -104,6 +104,8 @@ def test_a_call_is_told_in_full_in_any_generations_words(call: dict[str, Any]) -
         ("text_to_speech", "speech"),
         ("embeddings", ""),
         ("rerank", ""),
+        ("embedding", ""),
+        ("moderation", ""),
     ],
 )
 def test_the_operation_tells_the_kind(operation: str, kind: str) -> None:
@@ -125,6 +127,11 @@ def test_a_wrapper_is_no_call_whatever_it_repeats(operation: str) -> None:
     row = told({**LATEST, "gen_ai.operation.name": operation})
     assert (row["StepKind"], row["ModelVersion"], row["InputTokens"]) == ("", "", 0)
     assert row["ConversationId"] == "conv-1"
+
+
+def test_a_model_call_that_names_the_tool_it_asks_for_is_no_tool() -> None:
+    row = told({"gen_ai.tool.name": "get_claim", "gen_ai.response.id": "chatcmpl-1", "gen_ai.request.model": "gpt-4o"})
+    assert (row["StepKind"], row["RequestedModel"], row["ToolName"]) == ("llm", "gpt-4o", "")
 
 
 def test_an_operation_that_nobody_knows_on_a_tool_is_a_tool() -> None:

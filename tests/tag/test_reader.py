@@ -86,6 +86,12 @@ def test_a_value_that_is_never_the_fact_is_passed_over() -> None:
     assert values.to_pylist() == ["2", "no"]
 
 
+def test_a_value_that_stands_for_nothing_is_passed_over() -> None:
+    told = rows({"a": "None", "b": "2"}, {"a": "Nonesuch", "b": "3"})
+    values, _ = read_with_source(told, keys("a", "b"), pa.array([""] * 2), lambda source: source.key, nothing=("None",))
+    assert values.to_pylist() == ["2", "Nonesuch"]
+
+
 def test_a_source_may_hold_on_spans_of_some_names_only() -> None:
     told = rows({"a": "1"}, {"a": "2"}, names=("yes", "no"))
     assert read(told, (From("a", spans=("yes", "other")),)).to_pylist() == ["1", ""]
@@ -126,6 +132,13 @@ def test_what_only_repeats_the_request_is_not_believed() -> None:
     told = rows({"a": "asked"}, {"a": "answered"}, {"a": "answered"})
     requested = pa.array(["asked", "asked", ""])
     assert read(told, (From("a", unless_requested=True),), requested).to_pylist() == ["", "answered", ""]
+
+
+def test_what_repeats_the_request_without_its_routers_prefix_is_not_believed_either() -> None:
+    told = rows({"a": "gpt-4o"}, {"a": "openai/gpt-4o"}, {"a": "openai/gpt-4o-2024-08-06"}, {"a": "gpt-4o-mini"})
+    requested = pa.array(["openai/gpt-4o", "gpt-4o", "gpt-4o", "azure/gpt-4o"])
+    believed = ["", "", "openai/gpt-4o-2024-08-06", "gpt-4o-mini"]
+    assert read(told, (From("a", unless_requested=True),), requested).to_pylist() == believed
 
 
 def test_an_exact_value_goes_before_a_prefix_and_an_unknown_one_to_the_next_kind() -> None:

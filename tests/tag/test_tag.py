@@ -252,6 +252,12 @@ def test_what_a_scrubber_left_is_no_conversation(text: str) -> None:
     assert (row["ConversationId"], row["ConversationIdSource"]) == ("conv-1", "session.id")
 
 
+@pytest.mark.parametrize("text", ["None", "null", "undefined"])
+def test_an_id_that_the_application_did_not_have_is_no_conversation(text: str) -> None:
+    row = tagged({"gen_ai.operation.name": "chat", "gen_ai.conversation.id": text, "session.id": text})
+    assert (row["ConversationId"], row["ConversationIdSource"]) == ("", "")
+
+
 def test_an_applications_session_is_trusted_less_than_the_conventions_and_more_than_its_thread() -> None:
     keys = ("gen_ai.conversation.id", "session.id", "metadata.session_id", "metadata.thread_id")
     ranks = [tagged({"gen_ai.operation.name": "chat", key: "c"})["ConversationTrust"] for key in keys]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 from spanwitness.model import Message, SpanRecord
@@ -54,3 +55,14 @@ def test_what_the_inner_span_tells_is_not_told_again(span: Span) -> None:
     outer = span("llm", {**content, "gen_ai.output.messages": said("HERE.")}, span_id="a")
     (call,) = model_calls(Tree([outer, span("llm", content, span_id="b", parent_span_id="a")]), [])
     assert call.said == (Message("assistant", "Here."),)
+
+
+def test_a_call_that_thousands_of_spans_tell_of_reads_each_once(span: Span) -> None:
+    made = [
+        span("llm", span_id=f"s{at}", parent_span_id=f"s{at - 1}", started_ns=at, ended_ns=9000 - at)
+        for at in range(3000)
+    ]
+    began = time.process_time()
+    (call,) = model_calls(Tree(made), [])
+    assert call.said == ()
+    assert time.process_time() - began < 5

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import Any
 
 from spanwitness.model import Message, ToolCall
@@ -174,3 +176,22 @@ def test_a_run_with_another_id_than_the_call_is_a_call_of_its_own() -> None:
     messages = [USER, asking(ToolCall("c1", "find", '{"a":1}')), answer("here", "c1")]
     told = join(messages, run("there", call_id="c9", arguments='{"a":2}'))
     assert [call.id for message in told for call in message.tool_calls] == ["c1", "c9"]
+
+
+def test_a_run_goes_to_the_call_in_the_record_before_one_from_before_it() -> None:
+    call = ToolCall("c1", "find", '{"a":1}')
+    told = [replace(USER, span_id=""), asking(call, span_id=""), answer("then", "c1", span_id=""), USER, asking(call)]
+    told = join([*told, answer("now", "c1")], run("now", call_id="c1"))
+    assert [(message.content, message.span_id) for message in told if message.role == "tool"] == [
+        ("then", ""),
+        ("now", "t1"),
+    ]
+
+
+def test_thousands_of_refusals_are_read_once_each() -> None:
+    told = [USER]
+    for number in range(3000):
+        told += [asking(ToolCall(f"c{number}", "find", "{}")), answer(REFUSED, f"c{number}")]
+    began = time.process_time()
+    assert not any(talk(*told))
+    assert time.process_time() - began < 5

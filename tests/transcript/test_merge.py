@@ -220,3 +220,19 @@ def test_a_history_that_comes_later_is_no_earlier_talk() -> None:
     """A first call without content was in the record all the same: what it said is known from the next one."""
     folded = fold([call("", ""), call("u:hi a:hello u:where", "a:there", span_id="t")])
     assert [message.span_id for message in folded] == ["t", "t", "t", "t"]
+
+
+def test_what_a_guardrails_model_was_told_before_the_first_call_is_no_earlier_talk() -> None:
+    guard = call("u:example a:yes u:hi", "a:safe", nested=True)
+    assert [word(message) for message in fold([guard, call("u:hi", "a:hello", started_ns=1)])] == ["u:hi", "a:hello"]
+
+
+def test_a_question_that_a_router_passes_on_is_asked_once() -> None:
+    def made(trace: str, at: int, system: str, said: str) -> ModelCall:
+        return call("u:where", said, started_ns=at, ended_ns=at, system=system, trace_id=trace)
+
+    router, expert = made("one", 0, "Route.", "a:claims"), made("one", 2, "Answer.", "a:here")
+    assert [word(message) for message in fold([router, expert])] == ["u:where", "a:claims", "a:here"]
+    asked_again = "u:where a:claims u:where a:here"
+    assert " ".join(map(word, fold([router, made("two", 2, "Answer.", "a:here")]))) == asked_again
+    assert " ".join(map(word, fold([router, made("one", 2, "Route.", "a:here")]))) == asked_again

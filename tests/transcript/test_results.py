@@ -75,6 +75,9 @@ def test_a_result_may_tell_its_failure_itself(content: str) -> None:
         "Tool call failed: 404",
         '{"result": "{\\"error\\": \\"unknown claim\\"}"}',
         '{"result": {"error": "unknown claim"}}',
+        '{"status": "error", "message": "unknown claim"}',
+        "{'error': 'unknown claim'}",
+        "{'status': 'error', 'error_message': 'unknown claim'}",
     ],
 )
 def test_a_result_that_says_error_tells_a_failure(content: str) -> None:
@@ -90,6 +93,10 @@ def test_a_result_that_says_error_tells_a_failure(content: str) -> None:
         "Tool rental is covered.",
         '{"result": "error free"}',
         '{"result": {"error": null}, "status": "ok"}',
+        '{"error": "none", "claim": 1044}',
+        "Error: none",
+        '{"job": 7, "status": "error"}',
+        "{'claim': 1044, 'error': None}",
     ],
 )
 def test_a_result_that_speaks_of_errors_tells_none(content: str) -> None:

@@ -35,6 +35,8 @@ AGENT_LIBRARIES = frozenset(
 # Some libraries put the provider's previous response id where the conversation's belongs; scrubbers put one text where
 # many ids stood.
 UNTRUSTED_IDS = ("resp_", "[Scrubbed", "[REDACTED", "[redacted", "[Filtered", "<redacted", "***")
+# What an application's own code makes of an id that it does not have; it would be everybody's conversation.
+NO_IDS = ("None", "null", "undefined", "none", "NULL", "nil", "NaN")
 _CHANNEL = keys(names.CHANNEL)
 _INTENT = keys(names.INTENT)
 _LANGUAGE = keys(names.LANGUAGE)
@@ -197,7 +199,7 @@ def _read_dialect(rows: Rows, dialect: Dialect) -> dict[str, pa.Array]:
 
 def _conversation(rows: Rows, dialect: Dialect) -> tuple[pa.Array, pa.Array, pa.Array]:
     identity, source = read_with_source(
-        rows, dialect.conversation, empty(rows.n), lambda origin: origin.key, never=UNTRUSTED_IDS
+        rows, dialect.conversation, empty(rows.n), lambda origin: origin.key, never=UNTRUSTED_IDS, nothing=NO_IDS
     )
     ranks = pc.index_in(source, pa.array(CONVERSATION_TRUST)).fill_null(len(CONVERSATION_TRUST))
     return identity, source, pc.cast(ranks, pa.uint8())

@@ -69,16 +69,20 @@ def read_with_source(
     label: Callable[[From], str],
     *,
     never: tuple[str, ...] = (),
+    nothing: tuple[str, ...] = (),
 ) -> tuple[pa.StringArray, pa.StringArray]:
     """As `read`, and beside each value the label of the source that gave it ('' where none did).
 
-    A value that begins with one of `never` is none: the next source is asked.
+    A value that begins with one of `never`, or is one of `nothing`, is none: the next source is asked.
     """
+    empties = pa.array(nothing, pa.string())
     value = pa.nulls(rows.n, pa.string())
     origin = pa.nulls(rows.n, pa.string())
     for source in sources:
         column = _read_one(rows, source, requested)
         if column is not None:
+            if nothing:
+                column = pc.if_else(pc.is_in(column, empties), pa.scalar(None, pa.string()), column)
             for begin in never:
                 column = pc.if_else(pc.starts_with(column, begin), pa.scalar(None, pa.string()), column)
             fresh = pc.and_(value.is_null(), column.is_valid())
@@ -114,10 +118,18 @@ def _read_one(rows: Rows, source: From, requested: pa.StringArray | None) -> pa.
     if source.path or source.quoted:
         column = _dig(column, source.path)
     if source.unless_requested and requested is not None:
-        # A name that only repeats the request, or that stands where no request is known, proves nothing.
-        differs = pc.and_(pc.not_equal(column, requested), pc.not_equal(requested, ""))
+        # A name that only repeats the request, with its router's prefix or without, or that stands where no request
+        # is known, proves nothing.
+        differs = pc.and_(pc.not_equal(_bare(column), _bare(requested)), pc.not_equal(requested, ""))
         column = _only(column, differs.fill_null(False).to_numpy(zero_copy_only=False))
     return _only(column, pc.not_equal(column, "").fill_null(False).to_numpy(zero_copy_only=False))
+
+
+def _bare(models: pa.StringArray) -> pa.StringArray:
+    """`gpt-4o` of `openai/gpt-4o`."""
+    if not pc.any(pc.match_substring(models, "/")).as_py():
+        return models
+    return _map_distinct(models, lambda name: name.rpartition("/")[2])
 
 
 def _conditions(rows: Rows, source: From) -> BoolArray | None:

@@ -49,6 +49,7 @@ class ModelCall:
     told: tuple[Message, ...]
     gaps: bool
     said: tuple[Message, ...]
+    trace_id: str = ""
 
 
 def model_calls(tree: Tree, logs: Iterable[LogRecord]) -> list[ModelCall]:
@@ -59,10 +60,15 @@ def model_calls(tree: Tree, logs: Iterable[LogRecord]) -> list[ModelCall]:
 
 def _told_by(span: SpanRecord, tree: Tree, logs: Mapping[Place, Sequence[LogRecord]]) -> list[Said]:
     """The forms of the call's own span, and of those around it where that leaves something untold."""
-    forms = _forms(span, logs.get((span.trace_id, span.span_id), ()))
-    for other in tree.others(span):
-        if not any(_speaks(form.input) for form in forms) or _weight_of(forms) == _NOTHING_SAID:
-            forms += _forms(other, logs.get((other.trace_id, other.span_id), ()))
+    forms: list[Said] = []
+    told = answered = False
+    for one in (span, *tree.others(span)):
+        if told and answered:
+            break
+        more = _forms(one, logs.get((one.trace_id, one.span_id), ()))
+        told = told or any(_speaks(form.input) for form in more)
+        answered = answered or _weight_of(more) != _NOTHING_SAID
+        forms += more
     return forms
 
 
@@ -90,6 +96,7 @@ def _model_call(span: SpanRecord, forms: Sequence[Said], *, nested: bool) -> Mod
         tuple(unit for unit in told if unit.role != "system" and not _empty(unit)),
         any(unit.role == "assistant" and _empty(unit) for unit in told),
         tuple(_without_chunks([u for u in answer if u.role in {"assistant", "tool"} and not _empty(u)])),
+        span.trace_id,
     )
 
 

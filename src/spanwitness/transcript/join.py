@@ -58,7 +58,8 @@ def joined(messages: Sequence[Message], runs: Sequence[Run], started: Mapping[st
     """
     listed = list(messages)
     calls = _link(listed)
-    unknown = [run for run in _claim(calls, runs) if not run.nested and (run.told or listed)]
+    in_record = sorted(calls, key=lambda call: not listed[call.at].span_id)  # their ids may have been used before it
+    unknown = [run for run in _claim(in_record, runs) if not run.nested and (run.told or listed)]
     ends = _answers_end(listed)
     beside: defaultdict[int, list[Message]] = defaultdict(list)
     for call in calls:
@@ -218,26 +219,18 @@ def _with_refusals(messages: list[Message]) -> list[Message]:
     all comes together: it begins like a refusal, this tool otherwise answers with data, and the agent asks the same
     tool once more before the customer speaks again.
     """
-    answers: defaultdict[str, list[str]] = defaultdict(list)
-    for message in messages:
-        if message.role == "tool":
-            answers[message.name].append(message.content)
-    return [
-        replace(message, error=True)
-        if message.role == "tool"
-        and not message.error
-        and complains(message.content)
-        and any(isinstance(parse(other), dict | list) for other in answers[message.name])
-        and _asked_again(messages[at + 1 :], message.name)
-        else message
-        for at, message in enumerate(messages)
-    ]
-
-
-def _asked_again(later: Iterable[Message], tool: str) -> bool:
-    for message in later:
+    refused = {m.name for m in messages if m.role == "tool" and complains(m.content)}
+    with_data = {
+        m.name for m in messages if m.role == "tool" and m.name in refused and isinstance(parse(m.content), dict | list)
+    }
+    if not with_data:
+        return messages
+    marked: list[Message] = []
+    asked_again: set[str] = set()
+    for message in reversed(messages):
         if message.role == "user":
-            return False
-        if any(call.name == tool for call in message.tool_calls):
-            return True
-    return False
+            asked_again.clear()
+        failed = message.role == "tool" and message.name in with_data & asked_again and complains(message.content)
+        marked.append(replace(message, error=True) if failed else message)
+        asked_again.update(call.name for call in message.tool_calls)
+    return marked[::-1]

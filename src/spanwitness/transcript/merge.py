@@ -29,6 +29,7 @@ class Thread:
         self._exact = View(numbers, gist=False)
         self._gist = View(numbers, gist=True)
         self._ended_ns = 0
+        self._agent = ("", "")
 
     def bring(self, units: Sequence[Message]) -> None:
         """Adds what was said before the record began. No span here is where it was first seen."""
@@ -40,8 +41,10 @@ class Thread:
         view = self._gist if call.gaps else self._exact
         told = [unit for unit in call.told if view.holds(unit)]
         keys = [view.number(unit) for unit in told]
-        start = self._start(view, told, keys, crossing=call.started_ns < self._ended_ns)
+        crossing = call.started_ns < self._ended_ns or self._passed_on(call)
+        start = self._start(view, told, keys, crossing=crossing)
         self._ended_ns = max(self._ended_ns, call.ended_ns)
+        self._agent = (call.trace_id, call.system)
         if told and start == len(told) and self._repeats(call.said):
             return
         for unit in (*told[start:], *call.said):
@@ -51,6 +54,11 @@ class Thread:
         """Whether `call` was told more of this talk than the one sentence that a sub-agent may be handed."""
         held = [unit for unit in call.told if self._gist.holds(unit)]
         return sum(bool(self._gist.places.get(self._gist.number(unit))) for unit in held) > 1
+
+    def _passed_on(self, call: ModelCall) -> bool:
+        """Whether another agent was asked in the same run: a router passes the customer's question on as it is."""
+        trace, system = self._agent
+        return bool(system and call.system) and call.trace_id == trace and call.system != system
 
     def _start(self, view: View, told: Sequence[Message], keys: Sequence[int], *, crossing: bool) -> int:
         """From where on `told` is new; takes back what it tells otherwise."""
@@ -122,8 +130,9 @@ def fold(calls: Iterable[ModelCall]) -> list[Message]:
     ordered = list(calls)
     only_nested = all(call.nested for call in ordered)
     thread = Thread()
-    if ordered:
-        thread.bring(_before(ordered[0]))
+    first = next((call for call in ordered if only_nested or not call.nested), None)
+    if first is not None:
+        thread.bring(_before(first))
     for call in ordered:
         if only_nested or not call.nested or thread.knows(call):
             thread.take(call)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from spanwitness.transcript.reprs import keywords
+from spanwitness.transcript.reprs import keywords, printed_fields
 from spanwitness.transcript.units import plain_text, result_text
 from spanwitness.transcript.values import fields, first, parse, string, text_of
 
@@ -20,6 +20,8 @@ _ERROR: Final = re.compile(
     r"|(?-i:[A-Z]\w*(?:Error|Exception)): ",
     re.IGNORECASE,
 )
+_NO_ERROR: Final = re.compile(r"(?:error\s*:\s*)?(?:none|no errors?|null|nil|false|ok|0|n/a)\W*", re.IGNORECASE)
+_REFUSAL: Final = frozenset({"status", "message", "error_message", "detail", "details", "reason", "code"})
 _COMPLAINT: Final = re.compile(
     r"(?:unknown|invalid|unsupported|missing|no such|not found|unable to|could not|couldn't|cannot|can't|failed)\b",
     re.IGNORECASE,
@@ -50,17 +52,27 @@ def unwrap(text: str) -> Result:
 def tells_failure(content: str) -> bool:
     """Whether a result says itself that the call failed.
 
-    `{"error": ..}`, ADK's `error_message`, MCP's `isError`, any of them within `{"result": ..}`; or the words that
-    libraries and tools begin an error with: `Error: ..`, `ValueError: ..`, `An error occurred ..`.
+    `{"error": ..}`, `{"status": "error", "message": ..}`, ADK's `error_message`, MCP's `isError`, any of them within
+    `{"result": ..}`, as JSON or as openai-agents prints a dict; or the words that libraries and tools begin an error
+    with: `Error: ..`, `ValueError: ..`, `An error occurred ..`.
     """
     text = content.lstrip()
     if not text.startswith("{"):
-        return bool(_ERROR.match(text))
-    value = fields(parse(text))
+        return bool(_ERROR.match(text)) and not _NO_ERROR.fullmatch(text)
+    value = fields(parse(text)) or printed_fields(text.rstrip())
     if value.keys() == {"result"}:
         inner = value["result"]
         value = fields(parse(inner) if isinstance(inner, str) else inner)
-    return bool(value.get("error") or value.get("error_message")) or value.get("isError") is True
+    return _names_an_error(value.get("error")) or _names_an_error(value.get("error_message")) or _says_so(value)
+
+
+def _names_an_error(value: object) -> bool:
+    return bool(value) and not (isinstance(value, str) and _NO_ERROR.fullmatch(value))
+
+
+def _says_so(value: Mapping[str, object]) -> bool:
+    """MCP's mark; or a status, where its reason and nothing else stands beside it: a job's status is a good answer."""
+    return value.get("isError") is True or (value.get("status") == "error" and {"status"} < value.keys() <= _REFUSAL)
 
 
 def complains(content: str) -> bool:

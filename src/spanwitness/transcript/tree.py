@@ -24,12 +24,12 @@ class Tree:
         self._by_place = {(span.trace_id, span.span_id): span for span in self.ordered}
         once = each_once(self.ordered)
         self._others = once.others
-        self._repeats = once.stands_for
+        self._left_out = once.left_out
         self._nested: dict[Place, bool] = {}
 
     def steps(self, kind: str) -> Iterator[SpanRecord]:
         """The steps of a kind, without those that only tell again what another one tells."""
-        return (span for span in self.ordered if span.step_kind == kind and span.span_id not in self._repeats)
+        return (span for span in self.ordered if span.step_kind == kind and _place(span) not in self._left_out)
 
     def others(self, span: SpanRecord) -> list[SpanRecord]:
         """The spans that tell of the same call, nearest first."""

@@ -21,8 +21,9 @@ _OPERATIONS: Final = {
     "execute_tool": "tool",
     "retrieval": "retrieval",
     "search_memory": "retrieval",
-    "rerank": "",
-    "embeddings": "",
+    **dict.fromkeys(
+        ("count_tokens", "embed", "embedding", "embeddings", "image_generation", "moderation", "rerank"), ""
+    ),
     "speech_to_text": "speech",
     "text_to_speech": "speech",
     "transcription": "speech",
@@ -106,13 +107,12 @@ ANY_KIND = (
     LANGFUSE,
     LANGSMITH,
     Kind(From("lmnr.span.type"), {"LLM": "llm", "TOOL": "tool", "*": ""}),
+    # OpenLIT names the tool on the model call that asks for it.
+    *_answers("gen_ai.response.model", "gen_ai.response.id", "gen_ai.response.finish_reasons"),
     # The conventions know no other operation that has a tool's name.
     Kind(From("gen_ai.tool.name"), {"*": "tool"}),
     Kind(From("tool.name"), {"*": "tool"}),
     *_answers(
-        "gen_ai.response.model",
-        "gen_ai.response.id",
-        "gen_ai.response.finish_reasons",
         "gen_ai.output.messages",
         "gen_ai.completion.0.content",
         "gen_ai.usage.output_tokens",
