@@ -210,6 +210,8 @@ def test_a_wrong_setting_is_told_with_its_key_its_value_and_what_is_allowed(tree
             "ftp://next:21",
             "grpc://next:4317/v1",
             "http://me:secret@next:4318",
+            "grpc://me:secret@next",
+            "http://ne xt:4318",
             "http://next:4318?key=1",
             "http://[::1",
         ),
@@ -220,6 +222,7 @@ def test_an_endpoint_names_how_and_where(endpoint: object) -> None:
     with pytest.raises(ConfigError, match=r"^forward\.endpoint = ") as told:
         parse({"forward": {"endpoint": endpoint}})
     assert str(told.value).endswith(ENDPOINT if isinstance(endpoint, str) else "a text")
+    assert "secret" not in str(told.value)
 
 
 @pytest.mark.parametrize(

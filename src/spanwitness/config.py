@@ -219,14 +219,16 @@ def _endpoint(value: Any) -> str:
     text = _text(value)
     try:
         url = urlsplit(text)
-        complete = bool(url.hostname and url.port)
+        complete = bool(url.hostname and url.port) and not any(map(str.isspace, text))
     except ValueError:  # a port that is no number, a bracket too few
         url, complete = urlsplit(""), False
     known = url.scheme in {"http", "https"} or (url.scheme in {"grpc", "grpcs"} and url.path in {"", "/"})
     if text and not (complete and known and not (url.query or url.fragment or "@" in url.netloc)):
-        raise ValueError(
-            "'http://HOST:PORT', 'https://HOST:PORT', 'grpc://HOST:PORT', 'grpcs://HOST:PORT', or '' for off"
-        )
+        allowed = "'http://HOST:PORT', 'https://HOST:PORT', 'grpc://HOST:PORT', 'grpcs://HOST:PORT', or '' for off"
+        if "@" in text:  # what stands before it may be a password, and is not told
+            shown = f"forward.endpoint = '...@{text.rpartition('@')[2]}'"
+            raise ConfigError(f"{shown} (credentials go into headers_file or headers_env): allowed is {allowed}")
+        raise ValueError(allowed)
     return text
 
 

@@ -67,7 +67,7 @@ async def test_a_hop_that_counts_more_than_it_got_is_not_believed() -> None:
     assert (bench.direct.tally.sent, bench.direct.tally.rejected) == (0, 5)
 
 
-async def test_a_refusal_for_good_is_told_and_not_retried() -> None:
+async def test_a_refusal_for_good_is_told_and_not_retried(caplog: pytest.LogCaptureFixture) -> None:
     """An error would tell the sender to drop what it had not got rid of, or to come back for ever."""
     bench = await started(Rejected("the next hop refused the request for good (400): bad"))
     told = await bench.direct.pass_on(PARCEL)
@@ -76,6 +76,8 @@ async def test_a_refusal_for_good_is_told_and_not_retried() -> None:
     assert told.reason.startswith("in the record of SpanWitness, but the next hop refused")
     assert bench.direct.tally.failed == 5
     assert bench.shut_for() == 0
+    logged = "the next hop refused the request for good (400), of 5 spans; they are in the record here"
+    assert [record.getMessage() for record in caplog.records] == [logged], "not what the hop wrote"
 
 
 async def test_the_time_that_the_hop_asks_for_reaches_the_sender_and_the_door() -> None:

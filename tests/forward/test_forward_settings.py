@@ -68,7 +68,10 @@ def test_a_line_that_is_no_header_is_told_by_its_number_alone(tmp_path: Path, li
     assert str(told.value) == f"forward.headers_file = {str(file)!r}: line 2: allowed is `Name: value`"
 
 
-@pytest.mark.parametrize("text", [SECRET, f"={SECRET}", "x-a=", f"x-a={SECRET}%0d%0ax-b: 1"])
+@pytest.mark.parametrize(
+    "text",
+    [SECRET, f"={SECRET}", "x-a=", f"x-a={SECRET}%0d%0ax-b: 1", f"x-key-bin={SECRET}", "Content-Length=3"],
+)
 def test_a_variable_that_holds_no_headers_is_named_without_them(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("NEXT_HEADERS", text)
     with pytest.raises(ConfigError) as told:

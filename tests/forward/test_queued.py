@@ -117,7 +117,7 @@ async def test_one_that_is_refused_for_good_does_not_take_its_neighbours_along(
         await bench.empty(queued)
         assert (queued.tally.sent, queued.tally.failed) == (4, 2)
     assert bench.sent() == b"a;c;"
-    assert "(413), of 2 traces; they are in the record here" in caplog.text
+    assert "(413), of 2 spans; they are in the record here" in caplog.text
     assert "customer" not in caplog.text, "the hop's own words may quote what it was sent"
 
 
@@ -128,7 +128,7 @@ async def test_what_the_hop_rejects_is_counted_and_told_in_the_log(
         await queued.pass_on(parcel("a", 5))
         await bench.empty(queued)
         assert (queued.tally.sent, queued.tally.rejected) == (3, 2)
-    assert "the next hop rejected 2 of 5 traces" in caplog.text
+    assert "the next hop rejected 2 of 5 spans" in caplog.text
     assert "customer" not in caplog.text
 
 

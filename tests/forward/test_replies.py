@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsPartialSuccess, ExportLogsServiceResponse
@@ -91,6 +92,22 @@ def test_the_time_that_a_hop_asks_for(header: str | None, body: bytes, expected:
 def test_a_time_that_is_none_is_not_taken_for_one(header: str) -> None:
     error = refused_http(503, header, b"\xff\xff", NOW)
     assert (kind(error), getattr(error, "retry_after_s", None)) == (Busy, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wait_s"), [(2**63 - 1, 300.0), (-(2**63), 0.0)], ids=["more than Python counts", "before now"]
+)
+def test_a_time_beyond_all_measure_is_cut(seconds: int, wait_s: float) -> None:
+    told = Status()
+    told.details.add().Pack(RetryInfo(retry_delay=Duration(seconds=seconds)))
+    error = refused_grpc("UNAVAILABLE", "", told.SerializeToString())
+    assert isinstance(error, Throttled)
+    assert error.retry_after_s == wait_s
+
+
+def test_a_time_that_cannot_be_read_is_none() -> None:
+    told = Status(details=[AnyMessage(type_url="type.googleapis.com/google.rpc.RetryInfo", value=b"\xff")])
+    assert kind(refused_grpc("UNAVAILABLE", "", told.SerializeToString())) is Busy
 
 
 def test_a_refusal_says_code_and_reason_but_no_novel() -> None:

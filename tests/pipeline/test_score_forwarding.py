@@ -34,10 +34,10 @@ class Outbox:
 
     def restart(self) -> None:
         """Another process takes over."""
-        self.scores = ScoreForwarding(self.lanes.store, self._onward(), self.lanes.clock, together=2)
+        self.scores = ScoreForwarding(self.lanes.store, self.onward(), self.lanes.clock, together=2)
         self.scores.begin()
 
-    def _onward(self) -> Direct:
+    def onward(self) -> Direct:
         direct = Direct(lambda: self.hop)
         asyncio.run(direct.start())
         return direct
@@ -172,6 +172,20 @@ class TestScores:
         outbox.run()
         assert revisions(outbox.events()) == every(("c", 1))
         assert outbox.run() == 0
+
+    def test_they_go_in_requests_that_any_hop_takes(self, outbox: Outbox) -> None:
+        outbox.closed("a", "b")
+        outbox.scores = ScoreForwarding(outbox.lanes.store, outbox.onward(), outbox.lanes.clock, most_bytes=2_000)
+        assert outbox.run() == 2 * len(BUNDLE.evaluators)
+        assert len(outbox.hop.taken) > 1
+        assert all(len(parcel.body) <= 2_000 for parcel in outbox.hop.taken)
+        assert revisions(outbox.events()) == every(("a", 1), ("b", 1))
+
+    def test_one_that_is_larger_than_a_request_may_be_goes_alone(self, outbox: Outbox) -> None:
+        outbox.closed("a")
+        outbox.scores = ScoreForwarding(outbox.lanes.store, outbox.onward(), outbox.lanes.clock, most_bytes=1)
+        outbox.run()
+        assert [parcel.items for parcel in outbox.hop.taken] == [1] * len(BUNDLE.evaluators)
 
     def test_history_from_before_scores_were_sent_at_all_stays_here(self, lanes: Lanes) -> None:
         lanes.ingest([trace_request([chat(1, 1, 0, "old")])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 import anthropic
@@ -18,7 +19,7 @@ from tests.sdk.model_server import NEW, OLD, Answer, ModelServer, chat, whole
 from tests.sdk.tracing import CALL, Tracing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def anthropic_at(server: ModelServer) -> anthropic.Anthropic:
@@ -129,6 +130,24 @@ def test_a_retry_counts_with_its_last_answer(server: ModelServer, tracing: Traci
     with tracing.tracer.start_as_current_span("chat gpt-4o"):
         openai_at(server).with_options(max_retries=1).chat.completions.create(model="gpt-4o", messages=HELLO)
     assert (len(server.asked), tracing.served()) == (2, NEW)
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_session_that_streams_gets_the_head_before_the_body(server: ModelServer, tracing: Tracing) -> None:
+    head_is_there = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield b'{"model": '
+        assert head_is_there.wait(10), "the client is still waiting for what was sent"
+        yield b'"gpt-4o"}'
+
+    server.answer = lambda *_: Answer(pieces())
+    with requests.Session() as session, tracing.tracer.start_as_current_span("chat gpt-4o"):
+        session.stream, session.trust_env = True, False
+        asked = requests.Request("POST", f"{server.address}/v1/chat/completions", json=ASKED)
+        with session.send(session.prepare_request(asked)) as response:
+            head_is_there.set()
+            assert response.json() == {"model": "gpt-4o"}
 
 
 def test_addresses_and_hosts_can_be_chosen(server: ModelServer, tracing: Tracing) -> None:

@@ -16,7 +16,7 @@ from tests.sdk.asking import ASKED, HELLO, openai_at
 from tests.sdk.model_server import OLD, Answer, ModelServer, chat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from tests.sdk.tracing import Tracing
 
@@ -135,6 +135,44 @@ def test_a_stream_that_is_left_early_is_closed_as_ever(server: ModelServer, trac
             next(iter(stream))
         assert stream.response.is_closed
     assert tracing.served() == OLD
+
+
+class Dripping(httpx2.AsyncByteStream, httpx2.AsyncBaseTransport):
+    """A body that tells when its generator is closed."""
+
+    closed = False
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:  # noqa: ARG002 - httpx2's own
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=self)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"data: {}\n\n"
+        finally:
+            self.closed = True
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_who_stops_to_read_httpx2_closes_all_that_is_behind_at_once(tracing: Tracing, watched: bool) -> None:
+    async def main() -> bool:
+        body = Dripping()
+        async with (
+            httpx2.AsyncClient(transport=body) as client,
+            client.stream("POST", "http://model/v1/chat/completions") as response,
+        ):
+            chunks = response.aiter_raw()
+            assert await anext(chunks)
+            await chunks.aclose()
+            return body.closed
+
+    if watched:
+        probe.install()
+    try:
+        with tracing.tracer.start_as_current_span("chat gpt-4o"):
+            assert asyncio.run(main())
+    finally:
+        probe.uninstall()
 
 
 @pytest.mark.parametrize("make", [openai_at, lambda server: httpx.Client(base_url=f"{server.address}/v1")])

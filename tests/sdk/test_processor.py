@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -93,6 +94,13 @@ def test_what_is_not_given_is_not_set() -> None:
     process = Process()
     process.tracer.start_span("span").end()
     assert process.attributes() == {}
+
+
+def test_what_is_no_text_becomes_text() -> None:
+    """As it is, the exporter could not write it, and would lose the other spans with it."""
+    process = Process(tenant=uuid.UUID(int=7), channel=3)
+    process.tracer.start_span("work").end()
+    assert process.attributes("work") == {TENANT: str(uuid.UUID(int=7)), CHANNEL: "3"}
 
 
 def test_the_conversation_is_stamped_on_the_spans_inside(process: Process) -> None:
@@ -310,6 +318,6 @@ def test_the_limits_of_the_sdk_hold() -> None:
 def test_it_sets_the_same_where_the_sdk_is_built_otherwise(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     with conversation("c-1"):
         process.tracer.start_span("chat a", attributes=CALL).end()
-        monkeypatch.setattr(processor_module, "_own_dict", lambda _: None)
+        monkeypatch.setattr(processor_module, "_own_dict", lambda *_: None)
         process.tracer.start_span("chat b", attributes=CALL).end()
     assert process.attributes("chat b") == {**process.attributes("chat a"), TRAJECTORY_STEP: 2}

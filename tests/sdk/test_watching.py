@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
 import pytest
+from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
-from tests.sdk.asking import HELLO, ask_httpx, openai_at
-from tests.sdk.model_server import OLD, ModelServer, events, whole
+from tests.sdk.asking import ASKED, HELLO, ask_httpx, openai_at
+from tests.sdk.model_server import OLD, Answer, ModelServer, events, whole
 from tests.sdk.tracing import Tracing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @pytest.mark.usefixtures("installed")
@@ -92,6 +96,25 @@ def test_a_span_that_ended_before_its_stream_is_left_alone(
         assert len(list(stream)) == 3
     assert tracing.served() == (None, None)
     assert [record for record in caplog.records if record.name.startswith("opentelemetry")] == []
+
+
+class Foreign(trace.NonRecordingSpan):
+    """A recording span of another SDK: it says less of itself than OpenTelemetry's own does."""
+
+    attributes: ClassVar[Mapping[str, Any]] = {}
+
+    def is_recording(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("body", [b'{"model": "gpt-4o"}', b'{"model": "gpt-4o"'], ids=["read", "known at its end"])
+def test_a_span_of_another_sdk_does_not_break_the_answer(server: ModelServer, body: bytes) -> None:
+    server.answer = lambda *_: Answer([body])
+    with trace.use_span(Foreign(trace.INVALID_SPAN_CONTEXT)):
+        with httpx.stream("POST", f"{server.address}/v1/chat/completions", json=ASKED) as response:
+            assert response.read() == body
+        assert httpx.post(f"{server.address}/v1/chat/completions", json=ASKED).content == body
 
 
 @pytest.mark.usefixtures("installed")

@@ -34,6 +34,11 @@ class Parcel:
     body: bytes
     items: int
 
+    @property
+    def amount(self) -> str:
+        """How much it is, for the log."""
+        return f"{self.items} {'spans' if self.kind == 'traces' else 'log records'}"
+
 
 @dataclass(slots=True)
 class Tally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spanwitness.columns import Problem
 from spanwitness.errors import Busy, Rejected
 from spanwitness.forward import Tally, Throttled
+from spanwitness.forward.replies import without_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,7 @@ class Direct:
         except Rejected as error:
             self._back()
             self.tally.failed += parcel.items
-            log.error("the next hop refused %d %s for good; they are in the record here", parcel.items, parcel.kind)
+            log.error("%s, of %s; they are in the record here", without_words(error), parcel.amount)
             return Problem(parcel.items, f"in the record of SpanWitness, but {error}")
         self._back()
         rejected = min(told.rejected, parcel.items) if told else 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from spanwitness.errors import Busy, Rejected, fault
 from spanwitness.forward import Parcel, Tally, Throttled
+from spanwitness.forward.replies import without_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,11 +153,11 @@ class Queued:
                     await self._send(queue, hop, [one])
                 return
             self.tally.failed += parcel.items
-            log.error("%s, of %d %s; they are in the record here", _code(error), parcel.items, parcel.kind)
+            log.error("%s, of %s; they are in the record here", without_words(error), parcel.amount)
         else:
             rejected = min(told.rejected, parcel.items) if told else 0
             if told:
-                log.warning("the next hop rejected %d of %d %s", rejected, parcel.items, parcel.kind)
+                log.warning("the next hop rejected %d of %s", rejected, parcel.amount)
             self.tally.rejected += rejected
             self.tally.sent += parcel.items - rejected
         await self._on_disk(queue.remove, head)
@@ -179,11 +180,6 @@ class Queued:
 def _joined(head: Sequence[Waiting]) -> Parcel:
     bodies = [one.parcel.body for one in head]
     return Parcel(head[0].parcel.kind, b"".join(bodies), sum(one.parcel.items for one in head))
-
-
-def _code(error: Rejected) -> str:
-    """Without the hop's own words, which may quote what it was sent."""
-    return str(error).partition("):")[0] + ")"
 
 
 def _tell(written: asyncio.Future[None], busy: Busy | None) -> None:

@@ -64,6 +64,11 @@ def unreachable(why: str) -> Busy:
     return _busy(why, None)
 
 
+def without_words(error: Rejected) -> str:
+    """A refusal for the log: without the hop's own words, which may quote what it was sent."""
+    return str(error).partition("): ")[0].removesuffix(")") + ")"
+
+
 def _busy(why: str, wait_s: float | None) -> Busy:
     reason = f"the next hop did not take the data ({why})"
     if wait_s is None:
@@ -92,8 +97,11 @@ def _seconds(text: str | None, now: dt.datetime) -> float | None:
 def _retry_delay(details: bytes) -> float | None:
     info = RetryInfo()
     for detail in _status(details).details:
-        if detail.Is(RetryInfo.DESCRIPTOR) and detail.Unpack(info):
-            return float(info.retry_delay.ToTimedelta().total_seconds())
+        try:
+            if detail.Is(RetryInfo.DESCRIPTOR) and detail.Unpack(info):
+                return float(info.retry_delay.seconds + info.retry_delay.nanos / 10**9)
+        except DecodeError:  # it does not say when, then
+            return None
     return None
 
 

@@ -116,9 +116,14 @@ def _from_environment(variable: str) -> dict[str, str]:
     return dict(_header(name, unquote(value), allowed) for name, _, value in pairs)
 
 
+def _cannot_be_set(name: str) -> bool:
+    """Of the request's own frame; or, to gRPC, not text: every request would fail."""
+    return name in {"content-length", "transfer-encoding"} or name.endswith("-bin")
+
+
 def _header(name: str, value: str, allowed: str) -> tuple[str, str]:
     name, value = name.strip().lower(), value.strip()
     plain = name.isascii() and name.replace("-", "").replace("_", "").replace(".", "").isalnum()
-    if not plain or not value or not value.isascii() or not value.isprintable():
+    if not plain or _cannot_be_set(name) or not value or not value.isascii() or not value.isprintable():
         raise ConfigError(allowed)  # without what stands there: it may be a credential
     return name, value

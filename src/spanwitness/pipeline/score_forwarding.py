@@ -13,7 +13,7 @@ from spanwitness.store import onward as outbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from spanwitness.forward import Onward, Parcel
+    from spanwitness.forward import Onward
     from spanwitness.store import Store
     from spanwitness.store.onward import Revision
 
@@ -27,13 +27,29 @@ class ScoreForwarding:
     """Sends the scores of closed conversations, each revision at least once. One task at a time.
 
     What is sent is noted after it was taken: killed in between, it is sent again with the same `log.record.uid`.
+
+    Args:
+        store: where the scores are.
+        onward: the way to the next hop.
+        clock: what time it is.
+        together: so many revisions are looked up at once.
+        most_bytes: a request of more than one score is no larger. A gRPC server takes 4 MiB by default, and refuses
+            what is larger for good.
     """
 
-    def __init__(self, store: Store, onward: Onward, clock: Callable[[], dt.datetime], together: int = 100) -> None:
+    def __init__(
+        self,
+        store: Store,
+        onward: Onward,
+        clock: Callable[[], dt.datetime],
+        together: int = 100,
+        most_bytes: int = 1_000_000,
+    ) -> None:
         self._store = store
         self._onward = onward
         self._clock = clock
         self._together = together
+        self._most_bytes = most_bytes
         self._since = clock()
 
     def begin(self) -> None:
@@ -59,13 +75,19 @@ class ScoreForwarding:
         while revisions := await asyncio.to_thread(outbox.unsent, self._store, self._since, self._together):
             scores = await asyncio.to_thread(outbox.scores_of, self._store, revisions)
             if scores:
-                await self._pass_on(evaluation_events(map(_record, scores)))
+                await self._pass_on([_record(row) for row in scores])
             count += len(scores)
             await asyncio.to_thread(self._sent, revisions)
         await asyncio.to_thread(self._move_mark, began - _OVERLAP)
         return count
 
-    async def _pass_on(self, parcel: Parcel) -> None:
+    async def _pass_on(self, scores: Sequence[ScoreRecord]) -> None:
+        parcel = evaluation_events(scores)
+        if len(parcel.body) > self._most_bytes and len(scores) > 1:
+            middle = len(scores) // 2
+            await self._pass_on(scores[:middle])
+            await self._pass_on(scores[middle:])
+            return
         told = await self._onward.pass_on(parcel)
         if told is not None:
             log.warning("the next hop rejected %d of %d scores", told.rejected, parcel.items)

@@ -83,6 +83,8 @@ def conversation(conversation_id: str) -> _Within:
 def current_conversation(context: Context | None = None) -> str:
     """The conversation of `context`, by default the running code's, whoever set it; '' when there is none."""
     value = baggage.get_baggage(attributes.CONVERSATION, context)
+    if type(value) is str:
+        return value
     return "" if value is None else str(value)
 
 

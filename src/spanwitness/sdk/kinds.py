@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ _OPENINFERENCE = {
 }
 
 # The attribute that says it, in the order of trust, and what its values mean.
+_OPERATION = "gen_ai.operation.name"
 _MARKERS: tuple[tuple[str, Mapping[str, Kind]], ...] = (
     (
-        "gen_ai.operation.name",
+        _OPERATION,
         {
             "chat": Kind.MODEL,
             "text_completion": Kind.MODEL,
@@ -123,7 +125,7 @@ def kind_of(name: str, scope: str, held: Mapping[str, Any]) -> Kind:
     known = _NAMES.get(name)
     if known is not None:
         return known
-    if _KEYS.isdisjoint(held):
+    if _OPERATION not in held and _KEYS.isdisjoint(held):
         return _by_words(name)
     for key, meanings in _MARKERS:
         if key in held:
@@ -131,6 +133,7 @@ def kind_of(name: str, scope: str, held: Mapping[str, Any]) -> Kind:
     return Kind.UNKNOWN
 
 
+@lru_cache(maxsize=1024)
 def _by_words(name: str) -> Kind:
     first, space, rest = name.partition(" ")
     if space:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from types import AsyncGeneratorType
 from typing import TYPE_CHECKING, Any
 
 from spanwitness.sdk.lineage import recording_span
@@ -117,9 +118,14 @@ class _Watched:
         self._watch.end()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._stream:
-            self._watch.see(chunk)
-            yield chunk
+        chunks = aiter(self._stream)
+        try:
+            async for chunk in chunks:
+                self._watch.see(chunk)
+                yield chunk
+        finally:  # httpx2 closes the generators that it reads, from the outermost on: it must get to those behind us
+            if isinstance(chunks, AsyncGeneratorType):
+                await chunks.aclose()
         self._watch.end()
 
     def close(self) -> None:

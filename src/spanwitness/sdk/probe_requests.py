@@ -29,7 +29,7 @@ def patches(library: Any, endpoints: Endpoints) -> list[Patch]:
         def sending(session: Any, request: Any, **kwargs: Any) -> Any:
             span = _span_for(request, endpoints)
             response = send(session, request, **kwargs)
-            if span is not None and not kwargs.get("stream"):
+            if span is not None and not kwargs.get("stream", session.stream):
                 _look(response, span)
             return response
 

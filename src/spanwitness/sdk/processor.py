@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import Span, SpanProcessor
+from opentelemetry.trace import get_current_span
 
 from spanwitness import attributes
 from spanwitness.attributes import CONVERSATION, TRAJECTORY_STEP
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
 _log = logging.getLogger(__name__)
+# Python 3.11 looks a member up by its name each time, which costs a tenth of a microsecond.
+_MODEL, _UNKNOWN, _NO_STEPS = Kind.MODEL, Kind.UNKNOWN, (Kind.OTHER, Kind.PART)
 
 
 class SpanWitnessProcessor(SpanProcessor):
@@ -61,7 +63,10 @@ class SpanWitnessProcessor(SpanProcessor):
             attributes.INTENT: intent,
             attributes.LANGUAGE: language,
         }
-        self._stamps: dict[str, Any] = {name: value for name, value in stamps.items() if value}
+        # As text, whatever they were given as: an exporter fails for a value of another type, with all that it sends.
+        self._stamps: dict[str, Any] = {name: str(value) for name, value in stamps.items() if value}
+        self._most = len(self._stamps) + 2  # with the conversation and the step
+        self._clear_of = self._stamps.keys().isdisjoint
         self._steps = StepCounter()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -72,7 +77,7 @@ class SpanWitnessProcessor(SpanProcessor):
 
     def _stamp(self, span: Span, parent_context: Context | None) -> None:
         context = get_current() if parent_context is None else parent_context
-        above = trace.get_current_span(context)
+        above = get_current_span(context)
         parent = above if is_local(above, span) else None
         if parent is not None:
             remember(span, parent)
@@ -82,34 +87,33 @@ class SpanWitnessProcessor(SpanProcessor):
             # A span may be started under a context of its own, such as one extracted from a request. What that says
             # counts first; it often says nothing, and then the code's own conversation holds.
             conversation_id = current_conversation()
-        stamps = self._stamps.copy()
-        if conversation_id:
-            stamps[CONVERSATION] = conversation_id
-        bounded: Any = getattr(span, "_attributes", None)
-        own = _own_dict(bounded)
+        own = _own_dict(getattr(span, "_attributes", None), self._most)
         held = dict(span.attributes or {}) if own is None else own
+        found = {} if own is None else own
+        found.update(self._stamps if self._clear_of(held) else self._missing(held))
         if CONVERSATION in held:
             conversation_id = str(held[CONVERSATION])
-        if not stamps.keys().isdisjoint(held):
-            stamps = {name: value for name, value in stamps.items() if name not in held}
+        elif conversation_id:
+            found[CONVERSATION] = conversation_id
         if conversation_id and TRAJECTORY_STEP not in held:
             number = self._number(span, parent, held, conversation_id)
             if number:
-                stamps[TRAJECTORY_STEP] = number
-        if own is not None and (bounded.maxlen is None or len(own) + len(stamps) <= bounded.maxlen):
-            own.update(stamps)
-        else:
-            span.set_attributes(stamps)
+                found[TRAJECTORY_STEP] = number
+        if own is None:
+            span.set_attributes(found)
+
+    def _missing(self, held: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in self._stamps.items() if name not in held}
 
     def _number(self, span: Span, parent: Span | None, held: Mapping[str, Any], conversation_id: str) -> int:
         """The number to stamp now; 0 for none."""
         kind = _kind(span, held)
-        if kind is Kind.OTHER or kind is Kind.PART:
+        if kind in _NO_STEPS:
             return 0
-        if kind is Kind.MODEL and parent is not None and _is_open_call(parent):
+        if kind is _MODEL and parent is not None and _is_open_call(parent):
             return 0
         number = self._steps.take(conversation_id, span.start_time or 0)
-        if kind is Kind.UNKNOWN and number:
+        if kind is _UNKNOWN and number:
             _decide_at_end(span, number)
             return 0
         return number
@@ -122,7 +126,7 @@ def _kind(span: Span, held: Mapping[str, Any]) -> Kind:
 
 def _is_open_call(parent: Span) -> bool:
     """Several libraries make two spans of one model call. It is one step, the outer span's."""
-    return parent.is_recording() and _kind(parent, _held(parent)) is Kind.MODEL
+    return parent.is_recording() and _kind(parent, _held(parent)) is _MODEL
 
 
 def _decide_at_end(span: Span, number: int) -> None:
@@ -151,8 +155,10 @@ def _held(span: Span) -> Mapping[str, Any]:
     return dict(span.attributes or {}) if own is None else own.copy()
 
 
-def _own_dict(bounded: Any) -> dict[str, Any] | None:
-    """The dict in which the SDK keeps a span's attributes; None where it is built otherwise, or cuts long values.
+def _own_dict(bounded: Any, room: int = 0) -> dict[str, Any] | None:
+    """The dict in which the SDK keeps a span's attributes.
+
+    None where it is built otherwise, cuts long values, or has no room for so many more.
 
     Reading and setting through the public methods takes about a microsecond an attribute, since each value is cleaned.
     Ours are short text and numbers, and on its start a span is nobody else's yet.
@@ -160,4 +166,6 @@ def _own_dict(bounded: Any) -> dict[str, Any] | None:
     if type(bounded) is not BoundedAttributes or bounded.max_value_len is not None:
         return None
     inner = getattr(bounded, "_dict", None)
-    return inner if type(inner) is dict else None
+    if type(inner) is not dict or (bounded.maxlen is not None and len(inner) + room > bounded.maxlen):
+        return None
+    return inner

@@ -87,14 +87,21 @@ class Watch:
             self._reader.feed(self._inflate(data))
             self._stamp_if_known()
         except Exception as error:  # noqa: BLE001 - the application must not fail for its telemetry
-            self.done = True
-            _log.debug("An answer could not be read: %s", type(error).__name__)
+            self._give_up(error)
 
     def end(self) -> None:
         """The body is complete."""
-        if not self.done:
+        if self.done:
+            return
+        try:
             self._reader.finish()
             self._stamp_if_known()
+        except Exception as error:  # noqa: BLE001 - the same
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self.done = True
+        _log.debug("An answer could not be read: %s", type(error).__name__)
 
     def _stamp_if_known(self) -> None:
         if self._reader.done:
