@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ROOT = Path(spanwitness.__file__).parent
 OURS = "spanwitness"
 
-BASE = {"attributes", "columns", "config", "each_once", "errors", "identity", "model", "model_names"}
+BASE = {"attributes", "columns", "config", "each_once", "errors", "identity", "model", "model_names", "tool_names"}
 STAGES = {
     "receive",
     "decode",

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanwitness.model import Conversation, Document, Event, Message, SpanRecord, Step, ToolCall, Transcript
-from spanwitness.settle import digest, facts, is_escalation, names_a_human, settle
+from spanwitness.settle import digest, facts, is_escalation, settle
 
 NOTHING_SAID = Transcript()
 
@@ -329,63 +329,6 @@ def test_calls_that_spans_and_messages_tell_of_are_counted_once() -> None:
     tools = [span("a", 1, "tool", tool_name="get_claim", status="Error"), span("b", 2, "tool", tool_name="escalate")]
     counted = facts(conversation(*tools, messages=CALLS))
     assert (counted.tool_calls, counted.tool_errors, counted.escalations) == (2, 1, 1)
-
-
-@pytest.mark.parametrize(
-    "tool",
-    [
-        "transfer_to_human",
-        "transfer-to-human",
-        "transfer to human",
-        "transferToHumanAgent",
-        "TRANSFER_TO_HUMAN",
-        "crm__transfer_to_human",
-        "support.escalate",
-        "handoff_to_human",
-        "hand_off_to_specialist",
-        "handover_to_supervisor",
-        "escalate",
-        "escalate_ticket",
-        "EscalateToSupervisor",
-        "escalation",
-        "connect_live_agent",
-        "route_to_representative",
-        "forward_to_operator",
-        "warm_transfer_to_human",
-        "transfer_call",
-        "request_human",
-        "human_handoff",
-    ],
-)
-def test_a_tool_that_hands_over_to_a_person_is_known_by_its_name(tool: str) -> None:
-    assert names_a_human(tool)
-
-
-@pytest.mark.parametrize(
-    "tool",
-    [
-        "",
-        "get_claim_status",
-        "transfer_funds",
-        "transfer_to_billing_agent",  # between two programs
-        "transfer_to_agent",
-        "handoff_to_refunds",
-        "get_human_handoff_status",
-        "list_live_agents",
-        "route_delivery",
-        "de_escalate",
-        "humanize_text",
-        "connect",
-        "___",
-        "転送",
-    ],
-)
-def test_a_tool_that_does_something_else_hands_over_to_nobody(tool: str) -> None:
-    assert not names_a_human(tool)
-
-
-def test_a_tool_name_of_any_length_is_read_at_once() -> None:
-    assert not names_a_human("transfer_" * 200_000)
 
 
 @pytest.mark.parametrize(

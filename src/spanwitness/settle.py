@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from spanwitness.attributes import RECOGNITION_CONFIDENCE
 from spanwitness.each_once import each_once
 from spanwitness.model import Conversation, Facts, SpanRecord, Step, Transcript
+from spanwitness.tool_names import is_handoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 CONFIDENCES: Final = (RECOGNITION_CONFIDENCE, "lk.transcript_confidence", "stt.confidence", "gen_ai.stt.confidence")
 _ASKS_FOR_TOOLS = frozenset({"tool_calls", "tool_call", "tool-calls", "tool_use", "function_call"})
 _ASIDE = frozenset({"guardrail", "retrieval"})
-_LONGEST_NAME = 200
-_NAMESPACE = re.compile(r"__|[./:]")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_TO_A_HUMAN = re.compile(
-    r"(?!(?:get|check|list|find|search|is|can|cancel)\b)"
-    r"(?:.*\b(?:transfer|hand ?off|hand ?over|connect|re ?route|route|redirect|forward)\b"
-    r".*\b(?:human|person|live|representative|rep|operator|supervisor|manager|specialist)\b"
-    r"|(?:escalate|escalation)\b|(?:transfer call|request human|human hand ?off)\b)",
-)
 
 
 def settle(spans: Sequence[SpanRecord], transcript: Transcript) -> tuple[Step, ...]:
@@ -78,7 +69,7 @@ def facts(conversation: Conversation) -> Facts:
         turns=max((step.turn for step in conversation.steps), default=0),
         tool_calls=max(len(tools), len(said)),
         tool_errors=max(sum(span.status == "Error" for span in tools), failed),
-        escalations=max(sum(map(is_escalation, steps)), sum(map(names_a_human, said))),
+        escalations=max(sum(map(is_escalation, steps)), sum(map(is_handoff, said))),
         input_tokens=sum(span.input_tokens for span in steps),
         output_tokens=sum(span.output_tokens for span in steps),
         agents=_distinct(span.agent_name for span in steps),
@@ -90,12 +81,7 @@ def facts(conversation: Conversation) -> Facts:
 
 def is_escalation(span: SpanRecord) -> bool:
     """Whether a step hands the customer over to a human: only the tool's name tells, in every library known."""
-    return span.step_kind == "human" or (span.step_kind in ("tool", "handoff") and names_a_human(span.tool_name))
-
-
-def names_a_human(tool: str) -> bool:
-    """Whether a tool of this name hands over to a human. "agent" alone is none: programs hand over to programs so."""
-    return bool(_TO_A_HUMAN.match(" ".join(_WORD.findall(_NAMESPACE.split(tool[:_LONGEST_NAME])[-1])).lower()))
+    return span.step_kind == "human" or (span.step_kind in ("tool", "handoff") and is_handoff(span.tool_name))
 
 
 def digest(conversation: Conversation) -> str:

@@ -1,10 +1,10 @@
-"""Calls and their results; reads, changes and handoffs by name; arguments in one spelling."""
+"""Calls and their results; arguments in one spelling."""
 
 from __future__ import annotations
 
 import pytest
 
-from spanwitness.evaluators.calls import agent_actions, canonical, is_handoff, is_read, result_failed, shown
+from spanwitness.evaluators.calls import agent_actions, canonical, result_failed, shown
 from spanwitness.model import Message, ToolCall
 
 
@@ -75,54 +75,6 @@ def test_a_result_says_by_itself_that_the_call_failed(content: str, failed: bool
 
 def test_the_mark_of_a_failed_result_outweighs_its_words() -> None:
     assert result_failed(Message("tool", "ok", error=True))
-
-
-@pytest.mark.parametrize(
-    "tool",
-    ["get_order", "getOrder", "GetOrder", "crm__search_orders", "orders.list", "think", "check_in_status", "x/find"],
-)
-def test_look_ups_are_reads(tool: str) -> None:
-    assert is_read(tool)
-
-
-@pytest.mark.parametrize("tool", ["cancel_order", "updateOrder", "book", "order", "", "отмена", "run_payment"])
-def test_any_other_verb_is_a_change(tool: str) -> None:
-    assert not is_read(tool)
-
-
-@pytest.mark.parametrize(
-    "tool",
-    [
-        "transfer_to_human_agents",
-        "transferToHuman",
-        "connect_live_agent",
-        "escalate",
-        "escalate_ticket",
-        "handoff",
-        "hand_over",
-        "transfer_call",
-        "desk__route_to_supervisor",
-    ],
-)
-def test_tools_that_hand_over_to_a_person(tool: str) -> None:
-    assert is_handoff(tool)
-
-
-@pytest.mark.parametrize(
-    "tool",
-    [
-        "transfer_funds",
-        "transfer_to_billing_agent",  # a framework's hand-over to another program
-        "transfer_to_agent",
-        "get_human_agents",
-        "check_escalation",
-        "hire_person",
-        "forward_email",
-        "",
-    ],
-)
-def test_tools_that_do_not(tool: str) -> None:
-    assert not is_handoff(tool)
 
 
 @pytest.mark.parametrize(

@@ -9,42 +9,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from spanwitness.evaluators import speech
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from spanwitness.model import Message, ToolCall
 
-# First word of a tool's name that says: this looks something up or works something out. Any other verb counts as a
-# change, since taking a change for a look-up would hide a wrong action, and the reverse shows in the explanation.
-READ_VERBS: Final = speech.word_set(
-    "get search list find calculate calc compute think reason check lookup look fetch read query view show describe "
-    "verify validate authenticate identify count browse retrieve load estimate compare is has can preview inspect "
-    "diagnose detect recommend suggest summarize summarise classify test ping what which"
-)
-READ_NOUNS: Final = speech.word_set("lookup search query retrieval finder")
-
-# Tools that hand a customer to a person. "agent" alone is no person: frameworks name hand-overs between programs so.
-_PERSONS: Final = speech.word_set(
-    "human humans person live representative representatives rep operator supervisor manager staff specialist advisor "
-    "associate colleague teammate"
-)
-_HAND_OVER: Final = speech.word_set("transfer connect route redirect forward handoff handover hand pass")
-_WHOLE_NAMES: Final = frozenset(
-    map(
-        frozenset,
-        (["handoff"], ["handover"], ["hand", "off"], ["hand", "over"], ["transfer", "call"], ["forward", "call"]),
-    )
-)
-
-_NAMESPACE: Final = re.compile(r"__|[./:]")
-_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _FAILED: Final = re.compile(r"\s*\W?(?:error|exception|traceback|failed|failure)\b", re.IGNORECASE)
 # A JSON result is parsed only when it holds one of these; a "status" of error or failed starts so too.
 _FAULT_MARKS: Final = ('"error', '"ERROR', '"fail', '"FAIL', '"success"', '"isError"', '"is_error"')
 _FAULT_STATES: Final = frozenset({"error", "failed", "failure"})
-_LONGEST_NAME: Final = 128
 _LONGEST_RESULT: Final = 65_536  # a result whose fault is not said in its first words is parsed up to this length
 
 
@@ -124,32 +97,6 @@ def _says_fault(value: dict[str, Any]) -> bool:
         or value.get("is_error") is True
         or str(value.get("status")).casefold() in _FAULT_STATES
     )
-
-
-def words_of(tool: str) -> tuple[str, ...]:
-    """The words of a tool's name, lower case, without its namespace: crm__getOrder gives get, order."""
-    return _words_of(tool[:_LONGEST_NAME])
-
-
-@lru_cache(maxsize=1024)  # an agent has tens of tools and calls them all day
-def _words_of(tool: str) -> tuple[str, ...]:
-    last = _NAMESPACE.split(tool)[-1] or tool
-    return tuple(word.lower() for word in _WORD.findall(last))
-
-
-def is_read(tool: str) -> bool:
-    words = words_of(tool)
-    return bool(words) and (words[0] in READ_VERBS or words[-1] in READ_NOUNS)
-
-
-def is_handoff(tool: str) -> bool:
-    """Whether a tool, by its name, hands the customer to a person. Handing over to another program is not meant."""
-    words = words_of(tool)
-    if is_read(tool) or not words:
-        return False
-    named = frozenset(words)
-    by_person = words[0] in _HAND_OVER and not named.isdisjoint(_PERSONS)
-    return by_person or named in _WHOLE_NAMES or not named.isdisjoint({"escalate", "escalation"})
 
 
 def canonical(arguments: str) -> str:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
 
 from spanwitness.evaluators import cues, speech
-from spanwitness.evaluators.calls import agent_actions, is_handoff, is_read
+from spanwitness.evaluators.calls import agent_actions
 from spanwitness.evaluators.contract import ChatEvaluator, Inputs
 from spanwitness.model import Evidence
+from spanwitness.tool_names import is_handoff, is_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

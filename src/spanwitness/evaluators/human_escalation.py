@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from spanwitness.errors import ConfigError
 from spanwitness.evaluators import cues, speech
-from spanwitness.evaluators.calls import agent_actions, is_handoff
+from spanwitness.evaluators.calls import agent_actions
 from spanwitness.evaluators.contract import ChatEvaluator, Inputs
 from spanwitness.model import Evidence
+from spanwitness.tool_names import is_handoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

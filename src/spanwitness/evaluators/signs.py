@@ -11,8 +11,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from spanwitness.evaluators import cues, speech
-from spanwitness.evaluators.calls import canonical, is_handoff
+from spanwitness.evaluators.calls import canonical
 from spanwitness.model import Evidence
+from spanwitness.tool_names import is_handoff
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from spanwitness.errors import ConfigError
 from spanwitness.evaluators import signs
-from spanwitness.evaluators.calls import agent_actions, canonical, is_handoff, is_read, shown
+from spanwitness.evaluators.calls import agent_actions, canonical, shown
 from spanwitness.evaluators.contract import ChatEvaluator, Inputs
 from spanwitness.model import Evidence
+from spanwitness.tool_names import is_handoff, is_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
