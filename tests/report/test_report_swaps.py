@@ -118,7 +118,8 @@ def test_silence_is_no_proof_where_the_served_model_is_not_told(record: Record, 
         """\
 No swap found in 3 slots (tenant, service, agent, kind of call).
 No proof for 2 of 3 slots: calls there do not tell which model answered (all of them in 1), so a
-swap would not show. `spanwitness versions` names them.
+swap would not show. `spanwitness versions` names them; the probe of spanwitness.sdk in their
+process closes the gap.
 """
     )
 

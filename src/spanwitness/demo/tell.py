@@ -133,6 +133,6 @@ def _untold(used: Sequence[Row]) -> str:
     return " ".join(
         f"{row['ServiceName']}: its instrumentation repeats the requested model and never tells which one answered, in"
         f" {row['Calls']:,} calls of {row['Calls']:,}. They stand on record as {row['ModelVersion']}, source unknown;"
-        " nothing is guessed, and a swap there cannot be shown."
+        " nothing is guessed, and a swap there cannot be shown. The probe of spanwitness.sdk in that process shows it."
         for row in untold
     )

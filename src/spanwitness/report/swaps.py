@@ -159,5 +159,6 @@ def _next(newest: Row) -> str:
 def _doubt(behind: Slots) -> str:
     return (
         f"No proof for {behind.unverified:,} of {count(behind.all, 'slot')}: calls there do not tell which model"
-        f" answered (all of them in {behind.untold:,}), so a swap would not show. `{command('versions')}` names them."
+        f" answered (all of them in {behind.untold:,}), so a swap would not show. `{command('versions')}` names them;"
+        " the probe of spanwitness.sdk in their process closes the gap."
     )

@@ -50,7 +50,7 @@ _LEGEND = (
 )
 _NOT_TOLD = (
     "A version that ends in '?' is the requested name: the instrumentation does not tell which model answered."
-    " A swap behind it would not show."
+    " A swap behind it would not show; the probe of spanwitness.sdk in that process tells it."
 )
 
 
