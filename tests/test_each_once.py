@@ -172,6 +172,17 @@ def test_thousands_of_calls_around_each_other_are_looked_at_once() -> None:
     assert time.process_time() - began < 1
 
 
+def test_the_line_that_sums_up_a_streamed_call_is_no_call_of_its_own() -> None:
+    """Logfire ends the span of a streamed call before the stream, and writes output and tokens on a line after it."""
+    asked = call("asked", 1, 5, requested_model="gpt-4o")
+    line = call("line", 7, 7, requested_model="gpt-4o", output_tokens=23, attributes={"logfire.span_type": "log"})
+    once = each_once([line, asked])
+    (step,) = once.steps
+    assert (step.span_id, step.output_tokens, once.others["t", "asked"]) == ("asked", 23, [line])
+    told = call("asked", 1, 5, requested_model="gpt-4o", output_tokens=9)
+    assert len(each_once([told, line]).steps) == 2
+
+
 IDS = st.sampled_from("abcdef")
 PLACES = st.sets(st.tuples(st.sampled_from("tu"), IDS))
 

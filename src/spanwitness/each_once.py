@@ -120,9 +120,17 @@ def _beside(spans: Sequence[SpanRecord]) -> Iterator[tuple[SpanRecord, SpanRecor
         calls.setdefault((span.trace_id, span.parent_span_id, span.requested_model), []).append(span)
     for same in calls.values():
         for around, span in pairwise(same):
+            if _sums_up(span, around):
+                yield around, span
+                continue
             apart = _of_two_responses(span, around) or _of_other_tokens(span, around)
             if around.scope != span.scope and span.ended_ns <= around.ended_ns and not apart:
                 yield span, around
+
+
+def _sums_up(span: SpanRecord, call: SpanRecord) -> bool:
+    """Whether `span` is the line that Logfire writes once a streamed call, whose span ends too early, is over."""
+    return span.attributes.get("logfire.span_type") == "log" and not call.output_tokens
 
 
 def _response(span: SpanRecord) -> str:

@@ -167,7 +167,7 @@ NAMELESS = {  # the library names no conversation, or its scrubbing took the nam
     "openai_agents_v2_chat",
     "openai_agents_v2_responses",
 }
-NO_TOKENS_WHEN_STREAMED = {"langsmith_otel", "logfire_openai", "oi_llama_index", "openai_agents_v2_chat"}
+NO_TOKENS_WHEN_STREAMED = {"langsmith_otel", "oi_llama_index", "openai_agents_v2_chat"}
 ALSO_CALLS_ITS_OWN_TOOLS = {"oi_smolagents"}  # the final answer is one to it
 TALKS_BESIDE = {"oi_anthropic"}  # the client's own tracing of a streamed call, in a trace that nobody names
 LOSES_TOOL_RESULTS = {"oi_haystack_pipeline"}

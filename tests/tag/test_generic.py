@@ -198,11 +198,6 @@ def test_other_libraries_words_are_known_too(attributes: dict[str, Any], kind: s
     assert told(attributes)["StepKind"] == kind
 
 
-def test_a_line_that_is_written_beside_a_span_is_no_step() -> None:
-    row = tagged({**LATEST, "logfire.span_type": "log"}, scope="logfire.openai")
-    assert (row["Dialect"], row["StepKind"]) == ("generic", "")
-
-
 def test_openinference_under_an_unknown_scope_is_openinference() -> None:
     call = {
         "openinference.span.kind": "LLM",

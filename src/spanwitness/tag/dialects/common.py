@@ -95,8 +95,6 @@ def _answers(*marks: str) -> tuple[Kind, ...]:
 
 
 ANY_KIND = (
-    # A line that a library writes beside the span it belongs to.
-    Kind(From("logfire.span_type"), {"log": ""}),
     Kind(From("gen_ai.operation.name"), {**_OPERATIONS, **_WRAPPERS}),
     Kind(From("openinference.span.kind"), OPENINFERENCE_KINDS),
     Kind(From("gen_ai.span.kind"), OPENINFERENCE_KINDS),
