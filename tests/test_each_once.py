@@ -102,6 +102,15 @@ def test_calls_for_one_model_beside_each_other_by_two_instrumentations_are_one()
     assert kept(call("a", 1, 9, scope="x"), call("b", 2, 8, scope="y", requested_model="other")) == ["a", "b"]
 
 
+def test_two_instrumentations_may_hang_one_call_under_two_parents() -> None:
+    """LangChain's callbacks make no span current, so what its client tells stands beside the whole chain."""
+    tokens = {"input_tokens": 7, "output_tokens": 3}
+    outer = call("a", 1, 9, scope="x", parent_span_id="chain", **tokens)
+    assert kept(outer, call("b", 2, 8, scope="y", parent_span_id="root", **tokens)) == ["b"]
+    assert kept(outer, call("b", 2, 8, scope="y", parent_span_id="root", input_tokens=8, output_tokens=3)) == ["a", "b"]
+    assert kept(outer, call("b", 2, 8, scope="y", parent_span_id="root", trace_id="u", **tokens)) == ["a", "b"]
+
+
 def test_calls_of_one_response_in_two_traces_are_one() -> None:
     response = {"gen_ai.response.id": "msg_1"}
     outer = call("a", 1, 9, scope="x", attributes=response)

@@ -108,7 +108,9 @@ def _nested(spans: Sequence[SpanRecord], by_id: dict[Place, SpanRecord]) -> Iter
 
 
 def _beside(spans: Sequence[SpanRecord]) -> Iterator[tuple[SpanRecord, SpanRecord]]:
-    """Calls that two instrumentations tell beside each other: of one response, or for one model under one parent.
+    """Calls that two instrumentations tell beside each other.
+
+    Of one response, for one model under one parent, or in one trace for one model with the same tokens or none.
 
     One lies within the other's time. That counts besides, since servers under test give every response the same id.
     A guardrail may ask the same model meanwhile: what tells of two responses, or of other tokens in and out, is two.
@@ -118,6 +120,8 @@ def _beside(spans: Sequence[SpanRecord]) -> Iterator[tuple[SpanRecord, SpanRecor
         if response := _response(span):
             calls.setdefault((response,), []).append(span)
         calls.setdefault((span.trace_id, span.parent_span_id, span.requested_model), []).append(span)
+        tokens = (str(span.input_tokens), str(span.output_tokens))
+        calls.setdefault((span.trace_id, span.requested_model, *tokens), []).append(span)
     for same in calls.values():
         for around, span in pairwise(same):
             if _sums_up(span, around):

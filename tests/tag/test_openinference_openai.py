@@ -1,4 +1,4 @@
-"""OpenInference for the openai client: each call a trace of its own, and it tells the truth about the model."""
+"""OpenInference for the openai client: each call a trace of its own."""
 
 from __future__ import annotations
 
@@ -15,13 +15,22 @@ CALL = {
 }
 
 
-def test_the_model_name_is_the_served_one_even_where_it_repeats_the_request() -> None:
-    row = tagged({**CALL, "llm.model_name": "gpt-4o"}, scope=SCOPE, name="ChatCompletion")
-    assert (row["Dialect"], row["ServedModel"], row["ModelVersion"]) == (
+def test_a_model_name_that_repeats_the_request_needs_the_recorded_response_to_be_believed() -> None:
+    """Where the client's answer is read raw, the name is the request's."""
+    alone = tagged({**CALL, "llm.model_name": "gpt-4o"}, scope=SCOPE, name="ChatCompletion")
+    assert (alone["Dialect"], alone["ServedModel"], alone["ModelVersion"]) == (
         "openinference_openai",
-        "gpt-4o",
-        "openai/gpt-4o",
+        "",
+        "openai/gpt-4o?",
     )
+    told = {"llm.model_name": "gpt-4o", "output.value": json.dumps({"model": "gpt-4o"})}
+    row = tagged({**CALL, **told}, scope=SCOPE, name="ChatCompletion")
+    assert (row["ServedModel"], row["ServedModelSource"], row["ModelVersion"]) == ("gpt-4o", "payload", "openai/gpt-4o")
+
+
+def test_a_model_name_that_differs_from_the_request_is_the_served_one() -> None:
+    row = tagged({**CALL, "llm.model_name": "gpt-4o-2024-08-06"}, scope=SCOPE, name="ChatCompletion")
+    assert (row["ServedModel"], row["ServedModelSource"]) == ("gpt-4o-2024-08-06", "response")
 
 
 def test_a_call_without_an_answer_is_unverified() -> None:

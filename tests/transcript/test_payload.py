@@ -98,3 +98,12 @@ def test_every_key_that_holds_a_dump_is_read(span: Span, request_key: str, respo
     }
     said = payload.read(span("llm", attributes), ())
     assert (said.input, said.output) == ((Message("user", "Where is it?"),), TEXT)
+
+
+@pytest.mark.parametrize("text", ["<coroutine object AsyncAPIResponse.parse at 0x7f46835eaf20>", "null", " ", "[{"])
+def test_what_is_no_reply_is_none(text: str, span: Span) -> None:
+    assert response(span, text) == ()
+
+
+def test_a_reply_in_angle_brackets_is_one(span: Span) -> None:
+    assert response(span, "<b>Here.</b>") == (Message("assistant", "<b>Here.</b>"),)

@@ -6,6 +6,7 @@ LangChain's tool calls, MLflow, ADK's legacy schema, Langfuse, LangSmith and old
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from spanwitness.transcript.chat import message_of, messages_of
@@ -34,6 +35,10 @@ _RESPONSES: Final = (
     "gen_ai.completion",
     "response_data",
 )
+
+
+_PRINTED_OBJECT: Final = re.compile(r"<[\w. ]+ at 0x[0-9a-f]+>")
+"""What a stream or a coroutine looks like that an instrumentation printed instead of reading it."""
 
 
 def read(span: SpanRecord, _logs: Sequence[LogRecord]) -> Said:
@@ -71,7 +76,8 @@ def _response(text: str) -> list[Message]:
         return [said("assistant", value)] if value else []
     if value is None:  # traceAI puts the bare reply here; cut JSON is no reply
         bare = text.strip()
-        return [said("assistant", bare)] if bare and bare[0] not in "[{" and bare != "null" else []
+        silent = not bare or bare[0] in "[{" or bare == "null" or _PRINTED_OBJECT.fullmatch(bare)
+        return [] if silent else [said("assistant", bare)]
     return [unit for entry in entries(value) for unit in _answer(entry)]
 
 

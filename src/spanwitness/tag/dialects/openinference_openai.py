@@ -4,7 +4,7 @@
 |---|---|
 | conversation | session.id: each call is a trace of its own, and this alone ties them together |
 | requested model | llm.invocation_parameters.model |
-| served model | llm.model_name, streamed too; absent on an API error |
+| served model | llm.model_name, streamed too; where it only repeats the request (it does when the client's answer is read raw), the model in the recorded response; absent on an API error |
 | fingerprint | output.value.system_fingerprint |
 | provider | llm.system = openai whatever the base URL |
 | hides | tools: no TOOL spans, only calls and results inside messages; finish reason under the Responses API |
@@ -13,7 +13,7 @@
 
 from dataclasses import replace
 
-from spanwitness.tag.dialect import From, keys
+from spanwitness.tag.dialect import From
 from spanwitness.tag.dialects import openinference
 from spanwitness.tag.dialects.openinference import INVOKED_MODEL
 
@@ -23,6 +23,9 @@ DIALECT = replace(
     scopes=("openinference.instrumentation.openai",),
     markers=(),
     requested=(INVOKED_MODEL,),
-    served=keys("llm.model_name"),
+    served=(
+        From("llm.model_name", unless_requested=True),
+        From("output.value", where=("openinference.span.kind", "LLM"), path=("model",)),
+    ),
     fingerprint=(From("output.value", path=("system_fingerprint",)),),
 )
