@@ -65,3 +65,12 @@ def test_langgraphs_steps_stand_in_their_conversation() -> None:
     assert Counter(row["StepKind"] for row in rows) == {"": 135, "llm": 27, "tool": 11, "retrieval": 4}
     assert {row["ConversationId"] for row in rows} == {f"conv-acme-{n:04}" for n in (1, 2, 3, 4)}
     assert {row["ConversationIdSource"] for row in rows} == {"session.id"}
+
+
+def test_the_node_of_a_prebuilt_agent_is_no_agent_of_that_name() -> None:
+    told = {"openinference.span.kind": "AGENT"}
+    assert tagged(told, scope="openinference.instrumentation.langchain", name="agent")["AgentName"] == ""
+    assert (
+        tagged(told, scope="openinference.instrumentation.langchain", name="claims_agent")["AgentName"]
+        == "claims_agent"
+    )

@@ -153,3 +153,15 @@ def test_a_failed_call_is_a_step_without_an_answer(name: str) -> None:
     assert counted(name, "ModelVersion") == {"openai/gpt-4o?": 1}
     assert counted(name, "ServedModelSource") == {"unknown": 1}
     assert tokens(name) == (0, 0)
+
+
+def test_a_call_of_the_responses_api_is_told_by_its_name_alone() -> None:
+    row = tagged(
+        {"gen_ai.request.model": "gpt-4o"}, scope="opentelemetry.instrumentation.openai.v1", name="openai.response"
+    )
+    assert (row["StepKind"], row["RequestedModel"]) == ("llm", "gpt-4o")
+
+
+def test_a_vector_stores_query_is_a_retrieval_and_its_upsert_is_not() -> None:
+    for name, kind in (("chroma.query", "retrieval"), ("chroma.add", ""), ("qdrant.search_batch", "retrieval")):
+        assert tagged({"db.system": "x"}, scope="opentelemetry.instrumentation.chromadb", name=name)["StepKind"] == kind

@@ -54,3 +54,9 @@ def test_langgraph_tells_all_of_the_swap() -> None:
 def test_langgraph_loses_the_tenant_and_tells_the_service() -> None:
     rows = captured("fi_langgraph")
     assert {(row["TenantId"], row["ServiceName"]) for row in rows} == {("default", "claims-agent")}
+
+
+def test_the_node_of_a_prebuilt_agent_is_no_agent_of_that_name() -> None:
+    told = {"gen_ai.span.kind": "AGENT"}
+    assert tagged(told, scope="traceai_langchain", name="agent")["AgentName"] == ""
+    assert tagged(told, scope="traceai_langchain", name="claims_agent")["AgentName"] == "claims_agent"

@@ -50,3 +50,12 @@ def test_the_responses_api_tells_the_swap_and_nothing_else() -> None:
     assert Counter(
         (row["ModelVersion"], row["SystemFingerprint"], row["FinishReason"]) for row in rows if row["StepKind"] == "llm"
     ) == {("openai/gpt-4o-2024-08-06", "", ""): 13, ("openai/gpt-4o-mini-2024-07-18", "", ""): 14}
+
+
+def test_a_turn_that_lost_its_beginning_stands_in_for_the_call_that_lost_everything() -> None:
+    """Beyond 128 attributes the SDK drops the oldest; the copy of the model and the tokens comes last on the turn."""
+    copied = {"gen_ai.request.model": "gpt-4o-2024-08-06", "gen_ai.usage.input_tokens": 9}
+    cut = tagged(copied, scope="traceai_openai_agents", name="turn")
+    assert (cut["StepKind"], cut["ServedModel"], cut["InputTokens"]) == ("llm", "gpt-4o-2024-08-06", 9)
+    whole = {**copied, "gen_ai.provider.name": "openai", "gen_ai.span.kind": "CHAIN"}
+    assert tagged(whole, scope="traceai_openai_agents", name="turn")["StepKind"] == ""

@@ -66,3 +66,10 @@ def test_a_call_that_thousands_of_spans_tell_of_reads_each_once(span: Span) -> N
     (call,) = model_calls(Tree(made), [])
     assert call.said == ()
     assert time.process_time() - began < 5
+
+
+def test_a_call_under_a_guardrail_is_aside_and_one_under_a_tool_is_not(span: Span) -> None:
+    guard, tool = span("guardrail", {}, span_id="g"), span("tool", {}, span_id="t")
+    calls = [span("llm", {}, span_id="a", parent_span_id="g"), span("llm", {}, span_id="b", parent_span_id="t")]
+    found = {call.span_id: (call.nested, call.aside) for call in model_calls(Tree([guard, tool, *calls]), [])}
+    assert found == {"a": (True, True), "b": (True, False)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -236,3 +237,25 @@ def test_a_question_that_a_router_passes_on_is_asked_once() -> None:
     asked_again = "u:where a:claims u:where a:here"
     assert " ".join(map(word, fold([router, made("two", 2, "Answer.", "a:here")]))) == asked_again
     assert " ".join(map(word, fold([router, made("one", 2, "Route.", "a:here")]))) == asked_again
+
+
+def test_what_a_guardrail_says_is_heard_by_nobody_however_much_it_was_told() -> None:
+    talk = [call("u:hi", "a:hello"), call("u:hi a:hello u:where", "a:fine", nested=True, aside=True)]
+    assert [word(message) for message in fold(talk)] == ["u:hi", "a:hello"]
+
+
+def test_a_nested_agent_that_remembers_other_answers_has_a_talk_of_its_own() -> None:
+    talk = [call("u:hi", "a:hello"), call("u:hi a:hello u:where", "a:there")]
+    inner = call("u:hi a:mine u:where", "a:inner", nested=True)
+    assert [word(message) for message in fold([*talk, inner])] == ["u:hi", "a:hello", "u:where", "a:there"]
+
+
+def test_the_same_tool_called_with_other_arguments_is_another_call() -> None:
+    def asking(arguments: str) -> Message:
+        return Message("assistant", tool_calls=(ToolCall("", "find", arguments),))
+
+    first = replace(call("u:hi", ""), said=(asking('{"a": 1}'),))
+    again = replace(call("u:hi", ""), said=(asking('{"a":1}'),))
+    other = replace(call("u:hi", ""), said=(asking('{"a": 2}'),))
+    assert len([message for message in fold([first, again]) if message.tool_calls]) == 1
+    assert [message.tool_calls[0].arguments for message in fold([first, other]) if message.tool_calls][-1] == '{"a": 2}'

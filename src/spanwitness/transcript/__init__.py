@@ -40,5 +40,6 @@ def rebuild(spans: Sequence[SpanRecord], logs: Sequence[LogRecord]) -> Transcrip
     calls = model_calls(tree, logs)
     started = {span.span_id: span.started_ns for span in tree.ordered}
     messages = joined(grouped(fold(calls)), tool_runs(tree), started)
-    prompt = next((call.system for call in reversed(calls) if call.system), "")
+    heard = [call for call in calls if not call.nested] or calls
+    prompt = next((call.system for call in reversed(heard) if call.system), "")
     return Transcript(tuple(messages), prompt, tuple(documents(tree.steps("retrieval"))))

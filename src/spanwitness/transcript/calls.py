@@ -39,6 +39,7 @@ class ModelCall:
         told: the history or the increment that it was given, without system messages and empty ones.
         gaps: its library keeps no tool calls in `told`.
         said: what it answered.
+        aside: it was made inside a retrieval or a guardrail, so nobody heard it.
     """
 
     span_id: str
@@ -50,12 +51,13 @@ class ModelCall:
     gaps: bool
     said: tuple[Message, ...]
     trace_id: str = ""
+    aside: bool = False
 
 
 def model_calls(tree: Tree, logs: Iterable[LogRecord]) -> list[ModelCall]:
     """The model calls of the conversation, in order."""
     by_span = _logs_by_span(tree, logs)
-    return [_model_call(span, _told_by(span, tree, by_span), nested=tree.nested(span)) for span in tree.steps("llm")]
+    return [_model_call(span, _told_by(span, tree, by_span), tree) for span in tree.steps("llm")]
 
 
 def _told_by(span: SpanRecord, tree: Tree, logs: Mapping[Place, Sequence[LogRecord]]) -> list[Said]:
@@ -84,19 +86,20 @@ def _logs_by_span(tree: Tree, logs: Iterable[LogRecord]) -> Mapping[Place, Seque
     return groups
 
 
-def _model_call(span: SpanRecord, forms: Sequence[Said], *, nested: bool) -> ModelCall:
+def _model_call(span: SpanRecord, forms: Sequence[Said], tree: Tree) -> ModelCall:
     told = next((form.input for form in forms if _speaks(form.input)), ())
     answer = max((form.output for form in forms), key=_weight)
     return ModelCall(
         span.span_id,
         span.started_ns,
         span.ended_ns,
-        nested,
+        tree.nested(span),
         _system(forms),
         tuple(unit for unit in told if unit.role != "system" and not _empty(unit)),
         any(unit.role == "assistant" and _empty(unit) for unit in told),
         tuple(_without_chunks([u for u in answer if u.role in {"assistant", "tool"} and not _empty(u)])),
         span.trace_id,
+        tree.aside(span),
     )
 
 

@@ -53,7 +53,9 @@ class Thread:
     def knows(self, call: ModelCall) -> bool:
         """Whether `call` was told more of this talk than the one sentence that a sub-agent may be handed."""
         held = [unit for unit in call.told if self._gist.holds(unit)]
-        return sum(bool(self._gist.places.get(self._gist.number(unit))) for unit in held) > 1
+        known = [bool(self._gist.places.get(self._gist.number(unit))) for unit in held]
+        answers = [is_known for unit, is_known in zip(held, known, strict=True) if unit.role == "assistant"]
+        return sum(known) > 1 and all(answers)
 
     def _passed_on(self, call: ModelCall) -> bool:
         """Whether another agent was asked in the same run: a router passes the customer's question on as it is."""
@@ -108,7 +110,8 @@ class Thread:
     def _repeats(self, said: Sequence[Message]) -> bool:
         """Whether `said` is what was said last: one call, recorded by two instrumentations."""
         keys = [self._exact.number(unit) for unit in said]
-        return bool(keys) and self._exact.keys[-len(keys) :] == keys
+        last = self.units[-len(keys) :]
+        return bool(keys) and self._exact.keys[-len(keys) :] == keys and _arguments(said) == _arguments(last)
 
     def _add(self, unit: Message) -> None:
         self.units.append(unit)
@@ -134,7 +137,7 @@ def fold(calls: Iterable[ModelCall]) -> list[Message]:
     if first is not None:
         thread.bring(_before(first))
     for call in ordered:
-        if only_nested or not call.nested or thread.knows(call):
+        if only_nested or not call.nested or (not call.aside and thread.knows(call)):
             thread.take(call)
     return thread.units
 
@@ -143,6 +146,10 @@ def _before(call: ModelCall) -> Sequence[Message]:
     """What the first call of a record was told before the question at hand: turns that the record does not have."""
     asked = [index for index, unit in enumerate(call.told) if unit.role == "user"]
     return call.told[: asked[-1]] if asked else ()
+
+
+def _arguments(units: Sequence[Message]) -> list[str]:
+    return ["".join(call.arguments.split()) for unit in units for call in unit.tool_calls]
 
 
 def _spoken(unit: Message) -> bool:

@@ -1,7 +1,8 @@
 """A model call's request and response as the client library had them, dumped as JSON into one attribute.
 
 Read where nothing better is: OpenInference and traceAI drop the output of a streamed openai-agents call, traceAI drops
-LangChain's tool calls, MLflow, ADK's legacy schema, Langfuse, LangSmith and older Logfire have nothing else.
+LangChain's tool calls, MLflow, ADK's legacy schema, Langfuse, LangSmith, Pipecat and
+older Logfire have nothing else.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _REQUESTS: Final = (
     "langfuse.observation.input",
     "gen_ai.prompt",
     "request_data",
+    "input",
 )
 _RESPONSES: Final = (
     "output.value",
@@ -34,6 +36,7 @@ _RESPONSES: Final = (
     "langfuse.observation.output",
     "gen_ai.completion",
     "response_data",
+    "output",
 )
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from spanwitness.model import SpanRecord
 
+_ASIDE: Final = frozenset({"guardrail", "retrieval"})
 _INNER: Final = frozenset({"tool", "retrieval", "guardrail"})
 
 Place: TypeAlias = tuple[str, str]
@@ -26,6 +27,7 @@ class Tree:
         self._others = once.others
         self._left_out = once.left_out
         self._nested: dict[Place, bool] = {}
+        self._aside: dict[Place, bool] = {}
 
     def steps(self, kind: str) -> Iterator[SpanRecord]:
         """The steps of a kind, without those that only tell again what another one tells."""
@@ -43,17 +45,24 @@ class Tree:
 
     def nested(self, span: SpanRecord) -> bool:
         """Whether `span` stands anywhere under a tool, a retrieval or a guardrail."""
+        return self._under(span, _INNER, self._nested)
+
+    def aside(self, span: SpanRecord) -> bool:
+        """Whether `span` stands anywhere under a retrieval or a guardrail: what is said there nobody hears."""
+        return self._under(span, _ASIDE, self._aside)
+
+    def _under(self, span: SpanRecord, kinds: frozenset[str], known: dict[Place, bool]) -> bool:
         path: list[SpanRecord] = []
         at: SpanRecord | None = span
-        while at is not None and _place(at) not in self._nested:
-            self._nested[_place(at)] = False  # until known; it also ends a walk through parents that form a ring
+        while at is not None and _place(at) not in known:
+            known[_place(at)] = False  # until known; it also ends a walk through parents that form a ring
             path.append(at)
             at = self.parent(at)
-        inside = at is not None and (self._nested[_place(at)] or at.step_kind in _INNER)
+        inside = at is not None and (known[_place(at)] or at.step_kind in kinds)
         for step in reversed(path):
-            self._nested[_place(step)] = inside
-            inside = inside or step.step_kind in _INNER
-        return self._nested[_place(span)]
+            known[_place(step)] = inside
+            inside = inside or step.step_kind in kinds
+        return known[_place(span)]
 
 
 def _place(span: SpanRecord) -> Place:

@@ -29,6 +29,9 @@ from spanwitness.tag.dialects.common import (
     TRACELOOP,
 )
 
+# Calls of the Responses API, which had neither an operation nor a request type up to 0.4x.
+_RESPONSES = Kind(From(SPAN_NAME), {"openai.response": "llm"})
+
 _VECTOR_STORES = Kind(
     From(SPAN_NAME),
     {
@@ -85,7 +88,7 @@ DIALECT = Dialect(
             )
         ),
     ),
-    kinds=(TRACELOOP, REQUEST_TYPE, OPERATIONS, _VECTOR_STORES),
+    kinds=(TRACELOOP, REQUEST_TYPE, OPERATIONS, _RESPONSES, _VECTOR_STORES),
     conversation=ANY_CONVERSATION,
     provider=keys("gen_ai.provider.name", "gen_ai.system"),
     requested=keys("gen_ai.request.model"),

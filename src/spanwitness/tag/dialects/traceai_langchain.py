@@ -27,6 +27,7 @@ DIALECT = replace(
     fingerprint=(From("output.value", path=(*ANSWERED, "system_fingerprint")),),
     agent=(
         From("metadata", path=("lc_agent_name",)),
-        From(SPAN_NAME, where=("gen_ai.span.kind", "AGENT")),
+        # A prebuilt agent has a node of that name.
+        From(SPAN_NAME, beside=("agent",), where=("gen_ai.span.kind", "AGENT")),
     ),
 )

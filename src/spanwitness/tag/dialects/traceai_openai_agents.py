@@ -22,8 +22,13 @@ DIALECT = replace(
     name="traceai_openai_agents",
     scopes=("traceai_openai_agents",),
     markers=(),
-    kinds=(Kind(From(SPAN_NAME), {"handoff to *": "handoff"}), *traceai.DIALECT.kinds),
+    kinds=(
+        # Beyond 128 attributes the call's own span loses its facts, and the copy on its turn, what came first.
+        Kind(From("gen_ai.request.model", spans=("turn",), without="gen_ai.provider.name"), {"*": "llm"}),
+        Kind(From(SPAN_NAME), {"handoff to *": "handoff"}),
+        *traceai.DIALECT.kinds,
+    ),
     requested=(From("gen_ai.request.model", spans=("generation",)),),
-    served=(From("gen_ai.request.model", spans=("response",)),),
+    served=(From("gen_ai.request.model", spans=("response", "turn")),),
     agent=keys("graph.node.id"),
 )
