@@ -4,17 +4,27 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_DEPS := $(VENV)/.run
 DEV_DEPS := $(VENV)/.dev
+E2E_DEPS := $(VENV)/.e2e
+GO ?= go
+COLLECTOR := $(VENV)/collector/otelcol-spanwitness
+BALANCER := $(VENV)/load-balancing/otelcol-load-balancing
 
-.PHONY: help demo test lint fix bench proto clean
+.PHONY: help demo test e2e e2e-load-balancing lint fix bench proto clean
 
 help:  ## This list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/make \1	\2/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/make \1	\2/' | expand -t 25
 
 demo: $(RUN_DEPS)  ## Seven agents, one silent swap: serve on an embedded store, send recorded telemetry, show the record
 	$(BIN)/spanwitness demo
 
 test: $(DEV_DEPS)  ## All tests, on the real embedded engine
 	$(BIN)/python -m pytest
+
+e2e: $(E2E_DEPS) $(COLLECTOR)  ## The captures through a real Collector on both sides and Rotel, with restarts and kills; needs go
+	SPANWITNESS_E2E=$(COLLECTOR) $(BIN)/python -m pytest tests/e2e
+
+e2e-load-balancing: $(E2E_DEPS) $(BALANCER)  ## The captures through the load-balancing exporter to two SpanWitness; a long build
+	SPANWITNESS_E2E_LOAD_BALANCING=$(BALANCER) $(BIN)/python -m pytest tests/e2e
 
 lint: $(DEV_DEPS)  ## ruff and mypy, strict, on src and tests
 	$(BIN)/ruff check src tests
@@ -48,3 +58,22 @@ $(RUN_DEPS): pyproject.toml $(VENV)/.pip
 $(DEV_DEPS): $(RUN_DEPS)
 	$(BIN)/python -m pip install --quiet --group dev
 	touch $@
+
+$(E2E_DEPS): $(DEV_DEPS)
+	$(BIN)/python -m pip install --quiet --group e2e
+	touch $@
+
+# The builder writes the program. It is not left to fetch the modules, since it would fetch what their own tests need too;
+# nor is the go.mod kept that some of its releases write all the same. A manifest's own version is that of the release.
+$(COLLECTOR): deploy/collector/builder.yaml
+$(BALANCER): deploy/collector/builder-load-balancing.yaml
+$(COLLECTOR) $(BALANCER): | $(VENV)/.pip
+	@command -v $(GO) >/dev/null || { echo "a Collector is built with go, and there is none on PATH: https://go.dev/dl/"; exit 1; }
+	rm -rf $(@D)
+	release=v$$(sed -n 's/^ *version: //p' $<) && \
+		GOBIN=$(CURDIR)/$(@D)/bin $(GO) install go.opentelemetry.io/collector/cmd/builder@$$release && \
+		$(@D)/bin/builder --skip-get-modules --skip-compilation --config $< && \
+		modules=$$(sed -n 's/^ *- gomod: \([^ ]*\) /\1@/p' $<) && \
+		cd $(@D) && rm -f go.mod && $(GO) mod init $(@F) && \
+		$(GO) get go.opentelemetry.io/collector/otelcol@$$release $$modules && \
+		$(GO) build -mod=mod -trimpath -buildvcs=false -ldflags='-s -w' -o $(@F) .
