@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanwitness.each_once import each_once
-from spanwitness.model import SpanRecord
+from tests.test_settle import span
 
-
-def span(identity: str, at: int, kind: str = "llm", **fields: Any) -> SpanRecord:
-    """A span of trace `t` that starts at `at` and lasts one nanosecond."""
-    usual = {
-        "tenant": "acme",
-        "trace_id": "t",
-        "span_id": identity,
-        "parent_span_id": "",
-        "name": kind,
-        "service": "claims",
-        "scope": "scope",
-        "dialect": "otel_genai",
-        "step_kind": kind,
-        "started_ns": at,
-        "ended_ns": at + 1,
-        "status": "Unset",
-    }
-    return SpanRecord(**{**usual, **fields})
+if TYPE_CHECKING:
+    from spanwitness.model import SpanRecord
 
 
 def call(name: str, started: int, ended: int, **told: Any) -> SpanRecord:
