@@ -35,8 +35,10 @@ fix: $(DEV_DEPS)  ## What ruff can mend by itself
 	$(BIN)/ruff check --fix src tests
 	$(BIN)/ruff format src tests
 
-bench: $(DEV_DEPS)  ## Durable throughput beside the engine's own insert rate, in one run
+bench: $(DEV_DEPS)  ## Durable throughput beside the engine's own insert rate; what the SDK and drift add
 	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python tests/bench/sdk_bench.py
+	$(BIN)/python -m tests.bench.drift_cost
 
 proto: $(DEV_DEPS)  ## The message descriptors, after a change in proto/
 	$(BIN)/python -m grpc_tools.protoc -Iproto --descriptor_set_out=src/spanwitness/decode/otlp_columns.binpb \

@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "each_once": {"model"},
     "config": {"errors"},
     "sdk": {"attributes"},
+    "drift": BASE,
     **dict.fromkeys(STAGES | {"testing", "api", "terminal"}, BASE),  # never each other
     "pipeline": BASE | STAGES - {"report"},
     "importer": BASE | {"receive"},
