@@ -185,6 +185,10 @@ def test_what_is_not_set_keeps_its_default() -> None:
         ({"forward": {"answer": ["both"]}}, "forward.answer = ['both']: allowed is 'both' or 'store'"),
         ({"forward": {"compression": "zstd"}}, "forward.compression = 'zstd': allowed is 'none' or 'gzip'"),
         ({"forward": {"timeout": "0s"}}, f"forward.timeout = '0s': allowed is {ABOVE_ZERO}"),
+        (
+            {"forward": {"answer": "store"}},
+            "forward.answer has no effect without forward.endpoint; '' turns forwarding off",
+        ),
         ({"forward": {"logs": "yes"}}, "forward.logs = 'yes': allowed is true or false"),
         ({"forward": {"scores": 1}}, "forward.scores = 1: allowed is true or false"),
         ({"forward": {"queue": ""}}, "forward.queue = '': allowed is a text that is not empty"),

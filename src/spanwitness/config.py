@@ -312,7 +312,10 @@ def _section(name: str, tree: Any) -> Any:
     if not isinstance(tree, Mapping):
         raise ConfigError(f"{name} = {tree!r}: allowed is a table [{name}]")
     _known(f"{name}.", tree, keys)
-    return kind(**{key: _value(f"{name}.{key}", value, keys[key]) for key, value in tree.items()})
+    values = {key: _value(f"{name}.{key}", value, keys[key]) for key, value in tree.items()}
+    if name == "forward" and values and "endpoint" not in values:
+        raise ConfigError(f"forward.{next(iter(values))} has no effect without forward.endpoint; '' turns forwarding off")
+    return kind(**values)
 
 
 def _value(key: str, value: Any, convert: Callable[[Any], Any]) -> Any:

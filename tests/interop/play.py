@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import struct
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,8 +17,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from spanwitness.attributes import SERVED_FINGERPRINT, SERVED_MODEL, TRAJECTORY_STEP
-from spanwitness.sdk import SpanWitnessProcessor
-from tests.sdk.model_server import NEW, OLD, ModelServer
+from spanwitness.sdk import SpanWitnessProcessor, probe
+from tests.sdk.model_server import NEW, OLD, ModelServer, model_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,6 +71,26 @@ class Recording:
             bodies = [encode_spans(spans[at : at + 64]).SerializeToString() for at in range(0, len(spans), 64)]
             framed = b"".join(struct.pack(">I", len(body)) + body for body in bodies)
             (Path(folder) / f"{capture}.otlp.gz").write_bytes(gzip.compress(framed, mtime=0))
+
+
+@contextmanager
+def played(recording: Recording, capture: str) -> Iterator[ModelServer]:
+    """The model's server, with the probe in this process; what was traced meanwhile is kept as a capture."""
+    probe.install()
+    try:
+        with model_server() as server:
+            yield server
+    finally:
+        probe.uninstall()
+    recording.write(capture)
+
+
+def tells_each_call_alone(recording: Recording, call: str) -> None:
+    """The probe's finding stands on every span of a model call, and on no other."""
+    spans = recording.spans()
+    calls = [span for span in spans if span.name.startswith(call) and not span.name.startswith(f"{call}_")]
+    assert served(calls) == every_call()
+    assert set(served([span for span in spans if span not in calls])) == {(None, None)}
 
 
 def conversations(server: ModelServer) -> Iterator[str]:

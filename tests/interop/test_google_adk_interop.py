@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry import trace
 
-from spanwitness.sdk import conversation, probe
+from spanwitness.sdk import conversation
 from tests.interop.play import (
     INSTRUCTIONS,
     TURNS,
     Recording,
     conversations,
-    every_call,
     get_claim_status,
-    served,
+    played,
     steps,
+    tells_each_call_alone,
 )
-from tests.sdk.model_server import ModelServer, model_server
+
+if TYPE_CHECKING:
+    from tests.sdk.model_server import ModelServer
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # it would fetch its prices when it is imported
 pytest.importorskip("litellm")
@@ -47,21 +50,13 @@ def recording() -> Recording:
     recording = Recording()
     recording.listen()
     trace.set_tracer_provider(recording.provider)
-    probe.install()
-    with model_server() as server:
+    with played(recording, "google_adk_probe") as server:
         asyncio.run(converse(server))
-    probe.uninstall()
-    recording.write("google_adk_probe")
     return recording
 
 
-def test_the_span_of_the_call_tells_what_was_served(recording: Recording) -> None:
-    assert served(recording.spans("generate_content")) == every_call()
-
-
-def test_no_other_span_does(recording: Recording) -> None:
-    others = [span for span in recording.spans() if not span.name.startswith("generate_content")]
-    assert set(served(others)) == {(None, None)}
+def test_the_span_of_the_call_and_no_other_tells_what_was_served(recording: Recording) -> None:
+    tells_each_call_alone(recording, "generate_content")
 
 
 def test_steps_are_numbered_by_their_start(recording: Recording) -> None:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 from openai import AsyncOpenAI
 
-from spanwitness.sdk import conversation, probe
+from spanwitness.sdk import conversation
 from tests.interop.play import (
     INSTRUCTIONS,
     TURNS,
     Recording,
     conversations,
-    every_call,
     get_claim_status,
-    served,
+    played,
     steps,
+    tells_each_call_alone,
 )
-from tests.sdk.model_server import ModelServer, model_server
+
+if TYPE_CHECKING:
+    from tests.sdk.model_server import ModelServer
 
 agents = pytest.importorskip("agents")
 openinference = pytest.importorskip("openinference.instrumentation")
@@ -43,21 +46,13 @@ def recording() -> Recording:
     recording = Recording()
     recording.listen()
     instrumentation.OpenAIAgentsInstrumentor().instrument(tracer_provider=recording.provider, exclusive_processor=True)
-    probe.install()
-    with model_server() as server:
+    with played(recording, "oi_openai_agents_chat_probe") as server:
         asyncio.run(converse(server))
-    probe.uninstall()
-    recording.write("oi_openai_agents_chat_probe")
     return recording
 
 
-def test_the_span_of_the_call_tells_what_was_served(recording: Recording) -> None:
-    assert served(recording.spans("generation")) == every_call()
-
-
-def test_no_other_span_does(recording: Recording) -> None:
-    others = [span for span in recording.spans() if span.name != "generation"]
-    assert set(served(others)) == {(None, None)}
+def test_the_span_of_the_call_and_no_other_tells_what_was_served(recording: Recording) -> None:
+    tells_each_call_alone(recording, "generation")
 
 
 def test_steps_are_numbered_by_their_start(recording: Recording) -> None:
