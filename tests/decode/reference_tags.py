@@ -14,7 +14,7 @@ import orjson
 
 from spanwitness.identity import CONVERSATION_TRUST
 from spanwitness.model_names import normalise_provider, parse
-from spanwitness.tag import AGENT_LIBRARIES, FAILED, NO_IDS, UNTRUSTED_IDS
+from spanwitness.tag import ADDRESS, AGENT_LIBRARIES, FAILED, NO_IDS, UNTRUSTED_IDS
 from spanwitness.tag.dialect import SPAN_NAME, Dialect, From, Kind
 from spanwitness.tag.dialects import DIALECTS
 
@@ -85,6 +85,8 @@ def _model(span: Seen, dialect: Dialect, *, call: bool) -> Row:
         provider = parse(served or requested).provider
     version = f"{served}" if served else f"{requested}?" if requested else ""
     maker = provider or "unknown"
+    if served and ADDRESS.fullmatch(maker):
+        maker = parse(served).provider or maker
     finish = _told(span, dialect.finish_reason)
     listed = re.match(r'\[[ \t\n\f\r]*"([^"]*)"', finish)
     row = {

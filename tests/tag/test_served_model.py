@@ -105,3 +105,17 @@ def test_a_failed_call_that_only_repeats_the_request_was_answered_by_nobody(
 ) -> None:
     row = tagged({"gen_ai.operation.name": "chat", **attributes}, scope=CONVENTIONS, failed=failed)
     assert (row["ServedModel"], row["ServedModelSource"]) == (served, source)
+
+
+def test_a_proxy_on_another_port_is_no_other_version_of_a_known_model() -> None:
+    """LiveKit gives the endpoint's address for the provider."""
+    told = {"gen_ai.request.model": "gpt-4o", "spanwitness.served.model": "gpt-4o-2024-08-06"}
+    for address in ("127.0.0.1:4000", "litellm.internal:4001", "localhost"):
+        row = tagged({**told, "gen_ai.provider.name": address}, scope="livekit-agents", name="llm_request")
+        assert (row["Provider"], row["ModelVersion"]) == (address, "openai/gpt-4o-2024-08-06")
+    unknown = tagged(
+        {"gen_ai.request.model": "gpt-4o", "gen_ai.provider.name": "localhost"},
+        scope="livekit-agents",
+        name="llm_request",
+    )
+    assert unknown["ModelVersion"] == "localhost/gpt-4o?"

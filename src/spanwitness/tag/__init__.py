@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ AGENT_LIBRARIES = frozenset(
 """They name themselves where the provider belongs; the model's name is asked instead."""
 # Some libraries put the provider's previous response id where the conversation's belongs; scrubbers put one text where
 # many ids stood.
+ADDRESS = re.compile(r"[\w.-]+:[0-9]+|[0-9]+(\.[0-9]+){3}|localhost")
 UNTRUSTED_IDS = ("resp_", "[Scrubbed", "[REDACTED", "[redacted", "[Filtered", "<redacted", "***")
 # What an application's own code makes of an id that it does not have; it would be everybody's conversation.
 NO_IDS = ("None", "null", "undefined", "none", "NULL", "nil", "NaN")
@@ -306,10 +308,16 @@ def model_provider(provider: str, model: str) -> str:
 
 
 def model_version(provider: str, requested: str, served: str) -> str:
-    """`<provider>/<served>`; `<provider>/<requested>?` when nobody says which model answered; '' without any name."""
+    """`<provider>/<served>`; `<provider>/<requested>?` when nobody says which model answered; '' without any name.
+
+    An address (LiveKit gives the endpoint's) is where a model was asked. It stands for the provider only while nobody
+    knows what answered: a proxy on another port is no other version of a known model.
+    """
     if not served and not requested:
         return ""
     maker = provider or "unknown"
+    if served and ADDRESS.fullmatch(maker):
+        maker = parse(served).provider or maker
     name = (served or requested).removeprefix(f"{maker}/")
     return f"{maker}/{name}" if served else f"{maker}/{name}?"
 
