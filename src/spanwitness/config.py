@@ -314,7 +314,8 @@ def _section(name: str, tree: Any) -> Any:
     _known(f"{name}.", tree, keys)
     values = {key: _value(f"{name}.{key}", value, keys[key]) for key, value in tree.items()}
     if name == "forward" and values and "endpoint" not in values:
-        raise ConfigError(f"forward.{next(iter(values))} has no effect without forward.endpoint; '' turns forwarding off")
+        first = next(iter(values))
+        raise ConfigError(f"forward.{first} has no effect without forward.endpoint; '' turns forwarding off")
     return kind(**values)
 
 
