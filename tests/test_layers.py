@@ -31,6 +31,10 @@ STAGES = {
     "evaluators",
     "report",
     "forward",
+    "contract",
+    "deployment",
+    "alert",
+    "metrics",
 }
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: set() for name in BASE},
@@ -40,11 +44,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sdk": {"attributes"},
     "drift": BASE,
     **dict.fromkeys(STAGES | {"testing", "api", "terminal"}, BASE),  # never each other
-    "pipeline": BASE | STAGES - {"report"},
+    "swap": BASE | {"contract", "deployment"},  # what was agreed and declared is part of the judgement
+    "pipeline": BASE | STAGES - {"report"} | {"drift"},
     "importer": BASE | {"receive"},
-    "app": BASE | STAGES | {"api", "pipeline"},
+    "app": BASE | STAGES | {"api", "drift", "pipeline"},
     "access": BASE | {"api", "app", "pipeline", "store"},
-    "importing": BASE | {"app", "importer", "pipeline", "receive", "store"},
+    "importing": BASE | {"app", "contract", "importer", "pipeline", "receive", "store"},
     "demo": BASE | {"access", "api", "app", "importer", "receive", "report", "store"},
     "cli": BASE | {"access", "app", "demo", "importing", "report", "store", "terminal"},
     "__main__": {"cli"},

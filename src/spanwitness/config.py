@@ -101,6 +101,62 @@ class ForwardConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ContractsConfig:
+    """Where the contracts stand: a folder with one TOML file a tenant; '' for none."""
+
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentsConfig:
+    """Who may declare changes over HTTP: whoever has the token. '' in both: nobody may.
+
+    `overdue`: a declared change without an end that nobody has seen so long after its beginning is told as absent.
+    """
+
+    token_file: str = ""
+    token_env: str = ""
+    overdue: dt.timedelta = dt.timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class DriftConfig:
+    """The watch for disguised swaps: whether, from how many conversations it learns a slot, how often it may err."""
+
+    watch: bool = True
+    reference: int = 100
+    false_alarms_per_1000: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsConfig:
+    """Who is told of swaps. '' in both: nobody is.
+
+    `severities`: which are sent. `resend`: how often Alertmanager hears of what still stands. `max_age`: what began
+    longer ago than this is not sent any more.
+    """
+
+    alertmanager: str = ""
+    webhook: str = ""
+    headers_file: str = ""
+    headers_env: str = ""
+    secret_file: str = ""
+    secret_env: str = ""
+    severities: tuple[str, ...] = ("page", "warning", "info")
+    timeout: dt.timedelta = dt.timedelta(seconds=10)
+    resend: dt.timedelta = dt.timedelta(minutes=1)
+    max_age: dt.timedelta = dt.timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    """Whether GET /metrics of the OTLP/HTTP address answers, and how many series of one name it may have."""
+
+    serve: bool = True
+    max_series: int = 2000
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All settings. Without a file, the defaults."""
 
@@ -111,6 +167,11 @@ class Config:
     close: CloseConfig = field(default_factory=CloseConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     forward: ForwardConfig = field(default_factory=ForwardConfig)
+    contracts: ContractsConfig = field(default_factory=ContractsConfig)
+    deployments: DeploymentsConfig = field(default_factory=DeploymentsConfig)
+    drift: DriftConfig = field(default_factory=DriftConfig)
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
     def __post_init__(self) -> None:
         """Raises ConfigError for what no section can tell alone."""
@@ -259,6 +320,43 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _count(least: int, most: int) -> Callable[[Any], int]:
+    def apply(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return value
+
+    return apply
+
+
+def _rate(value: Any) -> float:
+    rate = value if isinstance(value, int | float) and not isinstance(value, bool) else 0
+    if not 0 < rate <= 100:  # noqa: PLR2004 - one in ten is no alarm any more
+        raise ValueError("a number above 0 and at most 100")
+    return float(rate)
+
+
+def _some_of(*allowed: str) -> Callable[[Any], tuple[str, ...]]:
+    def apply(value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list) or not value or not set(value) <= set(allowed):
+            raise ValueError("a list of " + ", ".join(repr(name) for name in allowed))
+        return tuple(value)
+
+    return apply
+
+
+def _url(value: Any) -> str:
+    text = _text(value)
+    try:
+        url = urlsplit(text)
+        complete = bool(url.hostname) and (url.port or 1) > 0 and not any(map(str.isspace, text))
+    except ValueError:  # a port that is no number, a bracket too few
+        url, complete = urlsplit(""), False
+    if text and not (complete and url.scheme in {"http", "https"} and "@" not in url.netloc):
+        raise ValueError("'http://HOST[:PORT][/PATH]', 'https://...', without credentials in it, or '' for off")
+    return text
+
+
 def _table_of(convert: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
     def apply(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
@@ -304,6 +402,28 @@ _SECTIONS: Final[dict[str, tuple[type, dict[str, Callable[[Any], Any]]]]] = {
             "queue_max": _size,
         },
     ),
+    "contracts": (ContractsConfig, {"folder": _text}),
+    "deployments": (
+        DeploymentsConfig,
+        {"token_file": _text, "token_env": _text, "overdue": _positive_duration},
+    ),
+    "drift": (DriftConfig, {"watch": _switch, "reference": _count(30, 1000), "false_alarms_per_1000": _rate}),
+    "alerts": (
+        AlertsConfig,
+        {
+            "alertmanager": _url,
+            "webhook": _url,
+            "headers_file": _text,
+            "headers_env": _text,
+            "secret_file": _text,
+            "secret_env": _text,
+            "severities": _some_of("page", "warning", "info"),
+            "timeout": _positive_duration,
+            "resend": _positive_duration,
+            "max_age": _positive_duration,
+        },
+    ),
+    "metrics": (MetricsConfig, {"serve": _switch, "max_series": _count(10, 100_000)}),
 }
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Role = Literal["system", "user", "assistant", "tool"]
-SwapClass = Literal["version", "mismatch"]
+SwapClass = Literal[
+    "version", "mismatch", "unapproved", "unverified", "fingerprint", "disguised", "prompt", "agent", "absent"
+]
+Severity = Literal["page", "warning", "info"]
+Traffic = Literal["all", "part", "fallback", "none"]
+ChangeKind = Literal["model", "prompt", "agent"]
 Status = Literal["completed", "not_applicable", "failed"]
 
 
@@ -96,6 +103,7 @@ class SpanRecord:
     input_tokens: int = 0
     output_tokens: int = 0
     finish_reason: str = ""
+    system_fingerprint: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
 
@@ -253,7 +261,15 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A model version's calls within one conversation of a slot."""
+    """The calls of one conversation in a slot that are alike in all that is told of model, prompt and agent.
+
+    Attributes:
+        version: `<provider>/<served>`, `<provider>/<requested>?` where nobody tells what answered.
+        served: '' where nobody tells.
+        failed: how many of its calls failed.
+        after_failure: how many of its calls came next after a failed call of another model in the same conversation.
+        opening: 1 for the first use of its conversation in the slot, 2 for the next, and so on, in order of time.
+    """
 
     slot: Slot
     conversation_id: str
@@ -266,11 +282,33 @@ class Use:
     first_trace: str
     calls: int
     first_ns: int = 0
+    fingerprint: str = ""
+    prompt_version: str = ""
+    agent_version: str = ""
+    failed: int = 0
+    after_failure: int = 0
+    opening: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """One change. `occurrence` is 1 for the first change from one version to the other, 2 when it happens again."""
+    """One change, as the ledger tells it.
+
+    Attributes:
+        swap_class: `version`: another model answers; `mismatch`: not the one asked for; `unapproved`: not on the
+            contract's list; `unverified`: too few calls tell which model answered; `fingerprint`: another backend;
+            `disguised`: the same name, other behaviour; `prompt`, `agent`: another version of the prompt or the agent;
+            `absent`: declared, and never seen.
+        from_version: what answered before; '' where nothing did.
+        occurrence: 1 for the first change from the one to the other, 2 when it happens again.
+        before: conversations on `from_version` before it.
+        after: conversations on `to_version` since.
+        share_now: of the slot's last 50 conversations, the share in which `to_version` answered.
+        traffic: what it took over: `all` of the slot's conversations of late; a `part` (canary, router); as a
+            `fallback`, most of its calls after a failed one; `none`: the slot has returned.
+        ended_ns: when the slot had returned, Unix nanoseconds; 0 while the change stands.
+        deployment_id: the declared change that covers it; '' where none does.
+    """
 
     slot: Slot
     swap_class: SwapClass
@@ -283,8 +321,87 @@ class Swap:
     first_conversation: str
     before: int
     after: int
-    severity: Literal["page", "warning"]
+    severity: Severity
     evidence: dict[str, object]
+    share_now: float = 1.0
+    traffic: Traffic = "all"
+    ended_ns: int = 0
+    deployment_id: str = ""
+    declared_by: str = ""
+
+    @property
+    def id(self) -> str:
+        """Names it as long as the record exists."""
+        key = (*_key_of(self.slot), self.swap_class, self.from_version, self.to_version, self.occurrence)
+        return swap_id(key)
+
+
+def _key_of(slot: Slot) -> tuple[str, str, str, str]:
+    return slot.tenant, slot.service, slot.agent, slot.step_kind
+
+
+def swap_id(key: Sequence[str | int]) -> str:
+    """What makes a swap the same one (tenant, service, agent, role, class, from, to, occurrence) as a short digest."""
+    return hashlib.sha256(json.dumps(list(key), ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a buyer and a vendor agreed, from `valid_from` until `valid_until` (exclusive; None: until further notice).
+
+    Attributes:
+        version: 1 for the first that was recorded of this tenant, 2 for the next.
+        approved: patterns of the models that may answer; none: any may.
+        aliases: (requested, served) patterns that are no mismatch, such as names of Azure deployments.
+        min_verified: the least share of calls, 0..1, that must tell which model answered; None: nothing agreed.
+        evaluators: which run; none: the configured ones.
+        thresholds: by evaluator.
+        notice: how long before it takes effect a change is to be declared.
+    """
+
+    tenant: str
+    version: int
+    valid_from: dt.datetime
+    valid_until: dt.datetime | None = None
+    approved: tuple[str, ...] = ()
+    aliases: tuple[tuple[str, str], ...] = ()
+    min_verified: float | None = None
+    evaluators: tuple[str, ...] = ()
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    notice: dt.timedelta = dt.timedelta()
+    name: str = ""
+    source: str = ""
+    text: str = ""
+    recorded_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A change that somebody declared: in these slots, in this time, this version may come into use.
+
+    Attributes:
+        service: '' for every service of the tenant; likewise `agent`.
+        from_version: '' for any.
+        to_version: a model name, a prompt version or an agent version, by `kind`.
+        valid_until: None: from then on.
+        declared_at: when we were told, which may be after the fact.
+        source: who told us: `cli`, `http` or `span`.
+    """
+
+    tenant: str
+    deployment_id: str
+    to_version: str
+    valid_from: dt.datetime
+    declared_at: dt.datetime
+    kind: ChangeKind = "model"
+    service: str = ""
+    agent: str = ""
+    from_version: str = ""
+    valid_until: dt.datetime | None = None
+    declared_by: str = ""
+    reason: str = ""
+    source: Literal["cli", "http", "span"] = "cli"
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

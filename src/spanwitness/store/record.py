@@ -29,7 +29,7 @@ SELECT TenantId, TraceId, SpanId, ParentSpanId, SpanName, ServiceName, ScopeName
        toUnixTimestamp64Nano(Timestamp) AS started, started + toInt64(Duration) AS ended, StatusCode, StatusMessage,
        StepFailed, Actor, AgentName, AgentVersion, Provider, RequestedModel, ServedModel, ServedModelSource,
        ModelVersion, PromptVersion, ToolName, Channel, Intent, Language, InputTokens, OutputTokens, FinishReason,
-       ConversationId, ConversationIdSource, TrajectoryStep, Version,
+       SystemFingerprint, ConversationId, ConversationIdSource, TrajectoryStep, Version,
        if(StepKind = '', map(), SpanAttributes) AS attributes,
        if(StepKind = '', [], `Events.Timestamp`) AS event_times,
        if(StepKind = '', [], `Events.Name`) AS event_names,
@@ -200,6 +200,7 @@ def _span(row: dict[str, Any]) -> StoredSpan:
         input_tokens=row["InputTokens"],
         output_tokens=row["OutputTokens"],
         finish_reason=row["FinishReason"],
+        system_fingerprint=row["SystemFingerprint"],
         attributes=dict(row["attributes"]),
         events=tuple(
             Event(_nanoseconds(time), name, dict(attributes))

@@ -136,6 +136,7 @@ def step_row(conversation: Conversation, step: Step, now: dt.datetime) -> dict[s
         "RequestedModel": span.requested_model,
         "ServedModel": span.served_model,
         "ServedModelSource": span.served_source,
+        "SystemFingerprint": span.system_fingerprint,
         "ModelVersion": span.model_version,
         "PromptVersion": span.prompt_version,
         "StartedAt": span.started_ns,
