@@ -63,7 +63,37 @@ logs = false
 scores = false
 queue = "/var/lib/spanwitness/forward.queue"
 queue_max = "2GiB"
+
+[contracts]
+folder = "/etc/spanwitness/contracts"
+
+[deployments]
+token_file = "/run/secrets/declare"
+token_env = "DECLARE_TOKEN"
+overdue = "3d"
+
+[drift]
+watch = false
+reference = 200
+false_alarms_per_1000 = 0.5
+
+[alerts]
+alertmanager = "http://alertmanager:9093"
+webhook = "https://pager.example/hook"
+headers_file = "/run/secrets/alert-headers"
+headers_env = "ALERT_HEADERS"
+secret_file = "/run/secrets/webhook"
+secret_env = "WEBHOOK_SECRET"
+severities = ["page"]
+timeout = "3s"
+resend = "2m"
+max_age = "2d"
+
+[metrics]
+serve = false
+max_series = 500
 """
+URL = "'http://HOST[:PORT][/PATH]' or 'https://...' without a password in it, or ''"
 ENDPOINT = "'http://HOST:PORT', 'https://HOST:PORT', 'grpc://HOST:PORT', 'grpcs://HOST:PORT', or '' for off"
 DURATION = "a duration such as '250ms', '30s', '15m', '2h' or '1d'"
 ABOVE_ZERO = "a duration above zero"
@@ -101,6 +131,26 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             "queue": "/var/lib/spanwitness/forward.queue",
             "queue_max": 2 * 2**30,
         },
+        "contracts": {"folder": "/etc/spanwitness/contracts"},
+        "deployments": {
+            "token_file": "/run/secrets/declare",
+            "token_env": "DECLARE_TOKEN",
+            "overdue": dt.timedelta(days=3),
+        },
+        "drift": {"watch": False, "reference": 200, "false_alarms_per_1000": 0.5},
+        "alerts": {
+            "alertmanager": "http://alertmanager:9093",
+            "webhook": "https://pager.example/hook",
+            "headers_file": "/run/secrets/alert-headers",
+            "headers_env": "ALERT_HEADERS",
+            "secret_file": "/run/secrets/webhook",
+            "secret_env": "WEBHOOK_SECRET",
+            "severities": ("page",),
+            "timeout": dt.timedelta(seconds=3),
+            "resend": dt.timedelta(minutes=2),
+            "max_age": dt.timedelta(days=2),
+        },
+        "metrics": {"serve": False, "max_series": 500},
     }
 
 
@@ -137,7 +187,22 @@ def test_what_is_not_set_keeps_its_default() -> None:
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ({"stores": {}}, "unknown key stores; allowed: store, receive, ingest, tenant, close, evaluate, forward"),
+        (
+            {"stores": {}},
+            f"unknown key stores; allowed: {', '.join(field.name for field in dataclasses.fields(Config))}",
+        ),
+        ({"drift": {"reference": 29}}, "drift.reference = 29: allowed is a whole number from 30 to 1000"),
+        ({"drift": {"reference": True}}, "drift.reference = True: allowed is a whole number from 30 to 1000"),
+        (
+            {"drift": {"false_alarms_per_1000": 0}},
+            "drift.false_alarms_per_1000 = 0: allowed is a number above 0 and at most 100",
+        ),
+        (
+            {"alerts": {"severities": ["loud"]}},
+            "alerts.severities = ['loud']: allowed is a list of 'page', 'warning', 'info'",
+        ),
+        ({"alerts": {"webhook": "pager.example/T0KEN"}}, f"alerts.webhook = '...': allowed is {URL}"),
+        ({"alerts": {"alertmanager": "http://me:word@host"}}, f"alerts.alertmanager = '...': allowed is {URL}"),
         ({"store": {"uri": "x"}}, "unknown key store.uri; allowed: store.url"),
         (
             {"tenant": {"attribute": []}},

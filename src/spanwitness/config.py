@@ -345,16 +345,22 @@ def _some_of(*allowed: str) -> Callable[[Any], tuple[str, ...]]:
     return apply
 
 
-def _url(value: Any) -> str:
-    text = _text(value)
-    try:
-        url = urlsplit(text)
-        complete = bool(url.hostname) and (url.port or 1) > 0 and not any(map(str.isspace, text))
-    except ValueError:  # a port that is no number, a bracket too few
-        url, complete = urlsplit(""), False
-    if text and not (complete and url.scheme in {"http", "https"} and "@" not in url.netloc):
-        raise ValueError("'http://HOST[:PORT][/PATH]', 'https://...', without credentials in it, or '' for off")
-    return text
+def _url(name: str) -> Callable[[Any], str]:
+    """Of a URL that is not allowed nothing is told: its path may be a secret, as chat services have it."""
+
+    def apply(value: Any) -> str:
+        text = _text(value)
+        try:
+            url = urlsplit(text)
+            complete = bool(url.hostname) and (url.port or 1) > 0 and not any(map(str.isspace, text))
+        except ValueError:  # a port that is no number, a bracket too few
+            url, complete = urlsplit(""), False
+        if text and not (complete and url.scheme in {"http", "https"} and "@" not in url.netloc):
+            allowed = "'http://HOST[:PORT][/PATH]' or 'https://...' without a password in it, or ''"
+            raise ConfigError(f"{name} = '...': allowed is {allowed}")
+        return text
+
+    return apply
 
 
 def _table_of(convert: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
@@ -411,8 +417,8 @@ _SECTIONS: Final[dict[str, tuple[type, dict[str, Callable[[Any], Any]]]]] = {
     "alerts": (
         AlertsConfig,
         {
-            "alertmanager": _url,
-            "webhook": _url,
+            "alertmanager": _url("alerts.alertmanager"),
+            "webhook": _url("alerts.webhook"),
             "headers_file": _text,
             "headers_env": _text,
             "secret_file": _text,
