@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-import re
-import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from spanwitness.config import values
+from spanwitness.config.values import duration
 from spanwitness.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 DEFAULT_STORE: Final = "chdb://.spanwitness/store"
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)(?P<unit>ms|s|m|h|d)")
-_SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_SIZE = re.compile(r"(?P<number>[0-9]+)\s*(?P<unit>[KMG]i?B|B|)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,209 +223,67 @@ def _is_here(host: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def duration(text: Any) -> dt.timedelta:
-    """`250ms`, `30s`, `15m`, `2h`, `1d`. Raises ValueError with what is allowed."""
-    found = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    try:
-        if found is not None:
-            return dt.timedelta(seconds=float(found["number"]) * _UNITS[found["unit"]])
-    except OverflowError:  # more days than Python counts
-        pass
-    raise ValueError("a duration such as '250ms', '30s', '15m', '2h' or '1d'")
-
-
-def _positive_duration(text: Any) -> dt.timedelta:
-    value = duration(text)
-    if not value:
-        raise ValueError("a duration above zero")
-    return value
-
-
-def _size(value: Any) -> int:
-    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    number = int(found["number"]) * _SIZES[found["unit"]] if found else value
-    if not isinstance(number, int) or isinstance(number, bool) or number <= 0:
-        raise ValueError("a number of bytes above zero, or a size such as '20MiB' or '16MB'")
-    return number
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a text")  # noqa: TRY004 - told to the user as a ConfigError
-    return value
-
-
-def _name(value: Any) -> str:
-    if not _text(value):
-        raise ValueError("a text that is not empty")
-    return str(value)
-
-
-def _header(value: Any) -> str:
-    return _text(value).lower()
-
-
-def _address(value: Any) -> str:
-    host, _, port = _text(value).rpartition(":")
-    if value and not (host and port.isdecimal() and int(port) <= 65535):  # noqa: PLR2004 - the last port
-        raise ValueError("HOST:PORT, such as '127.0.0.1:4317' (port 0 takes a free one), or '' for off")
-    return str(value)
-
-
-def _endpoint(value: Any) -> str:
-    text = _text(value)
-    try:
-        url = urlsplit(text)
-        complete = bool(url.hostname and url.port) and not any(map(str.isspace, text))
-    except ValueError:  # a port that is no number, a bracket too few
-        url, complete = urlsplit(""), False
-    known = url.scheme in {"http", "https"} or (url.scheme in {"grpc", "grpcs"} and url.path in {"", "/"})
-    if text and not (complete and known and not (url.query or url.fragment or "@" in url.netloc)):
-        allowed = "'http://HOST:PORT', 'https://HOST:PORT', 'grpc://HOST:PORT', 'grpcs://HOST:PORT', or '' for off"
-        if "@" in text:  # what stands before it may be a password, and is not told
-            shown = f"forward.endpoint = '...@{text.rpartition('@')[2]}'"
-            raise ConfigError(f"{shown} (credentials go into headers_file or headers_env): allowed is {allowed}")
-        raise ValueError(allowed)
-    return text
-
-
-def _one_of(*allowed: str) -> Callable[[Any], str]:
-    def apply(value: Any) -> str:
-        if value not in allowed:
-            raise ValueError(" or ".join(repr(name) for name in allowed))
-        return str(value)
-
-    return apply
-
-
-def _switch(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")  # noqa: TRY004 - told to the user as a ConfigError
-    return value
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-        raise ValueError("a list of texts")
-    return tuple(value)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
-        raise ValueError("a number")
-    return float(value)
-
-
-def _count(least: int, most: int) -> Callable[[Any], int]:
-    def apply(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return value
-
-    return apply
-
-
-def _rate(value: Any) -> float:
-    rate = value if isinstance(value, int | float) and not isinstance(value, bool) else 0
-    if not 0 < rate <= 100:  # noqa: PLR2004 - one in ten is no alarm any more
-        raise ValueError("a number above 0 and at most 100")
-    return float(rate)
-
-
-def _some_of(*allowed: str) -> Callable[[Any], tuple[str, ...]]:
-    def apply(value: Any) -> tuple[str, ...]:
-        if not isinstance(value, list) or not value or not set(value) <= set(allowed):
-            raise ValueError("a list of " + ", ".join(repr(name) for name in allowed))
-        return tuple(value)
-
-    return apply
-
-
-def _url(name: str) -> Callable[[Any], str]:
-    """Of a URL that is not allowed nothing is told: its path may be a secret, as chat services have it."""
-
-    def apply(value: Any) -> str:
-        text = _text(value)
-        try:
-            url = urlsplit(text)
-            complete = bool(url.hostname) and (url.port or 1) > 0 and not any(map(str.isspace, text))
-        except ValueError:  # a port that is no number, a bracket too few
-            url, complete = urlsplit(""), False
-        if text and not (complete and url.scheme in {"http", "https"} and "@" not in url.netloc):
-            allowed = "'http://HOST[:PORT][/PATH]' or 'https://...' without a password in it, or ''"
-            raise ConfigError(f"{name} = '...': allowed is {allowed}")
-        return text
-
-    return apply
-
-
-def _table_of(convert: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
-    def apply(value: Any) -> dict[str, Any]:
-        if not isinstance(value, Mapping):
-            raise ValueError("a table of NAME = VALUE")  # noqa: TRY004 - the same
-        return {name: convert(entry) for name, entry in value.items()}
-
-    return apply
-
-
 _SECTIONS: Final[dict[str, tuple[type, dict[str, Callable[[Any], Any]]]]] = {
-    "store": (StoreConfig, {"url": _name}),
+    "store": (StoreConfig, {"url": values.name}),
     "receive": (
         ReceiveConfig,
-        {"grpc": _address, "http": _address, "max_request": _size, "max_in_flight": _size},
+        {"grpc": values.address, "http": values.address, "max_request": values.size, "max_in_flight": values.size},
     ),
-    "ingest": (IngestConfig, {"batch": _size, "wait": duration, "buffer": _size}),
-    "tenant": (TenantConfig, {"attributes": _texts, "header": _header, "default": _name}),
+    "ingest": (IngestConfig, {"batch": values.size, "wait": values.duration, "buffer": values.size}),
+    "tenant": (TenantConfig, {"attributes": values.texts, "header": values.header, "default": values.name}),
     "close": (
         CloseConfig,
         {
-            "idle": duration,
-            "max_age": _positive_duration,
-            "end_grace": duration,
-            "sweep": _positive_duration,
-            "idle_by_channel": _table_of(duration),
-            "idle_by_tenant": _table_of(duration),
+            "idle": values.duration,
+            "max_age": values.positive_duration,
+            "end_grace": values.duration,
+            "sweep": values.positive_duration,
+            "idle_by_channel": values.table_of(duration),
+            "idle_by_tenant": values.table_of(duration),
         },
     ),
-    "evaluate": (EvaluateConfig, {"evaluators": _texts, "thresholds": _table_of(_number)}),
+    "evaluate": (EvaluateConfig, {"evaluators": values.texts, "thresholds": values.table_of(values.number)}),
     "forward": (
         ForwardConfig,
         {
-            "endpoint": _endpoint,
-            "answer": _one_of("both", "store"),
-            "compression": _one_of("none", "gzip"),
-            "timeout": _positive_duration,
-            "headers_file": _text,
-            "headers_env": _text,
-            "ca": _text,
-            "logs": _switch,
-            "scores": _switch,
-            "queue": _name,
-            "queue_max": _size,
+            "endpoint": values.endpoint,
+            "answer": values.one_of("both", "store"),
+            "compression": values.one_of("none", "gzip"),
+            "timeout": values.positive_duration,
+            "headers_file": values.text,
+            "headers_env": values.text,
+            "ca": values.text,
+            "logs": values.switch,
+            "scores": values.switch,
+            "queue": values.name,
+            "queue_max": values.size,
         },
     ),
-    "contracts": (ContractsConfig, {"folder": _text}),
+    "contracts": (ContractsConfig, {"folder": values.text}),
     "deployments": (
         DeploymentsConfig,
-        {"token_file": _text, "token_env": _text, "overdue": _positive_duration},
+        {"token_file": values.text, "token_env": values.text, "overdue": values.positive_duration},
     ),
-    "drift": (DriftConfig, {"watch": _switch, "reference": _count(30, 1000), "false_alarms_per_1000": _rate}),
+    "drift": (
+        DriftConfig,
+        {"watch": values.switch, "reference": values.count(30, 1000), "false_alarms_per_1000": values.rate},
+    ),
     "alerts": (
         AlertsConfig,
         {
-            "alertmanager": _url("alerts.alertmanager"),
-            "webhook": _url("alerts.webhook"),
-            "headers_file": _text,
-            "headers_env": _text,
-            "secret_file": _text,
-            "secret_env": _text,
-            "severities": _some_of("page", "warning", "info"),
-            "timeout": _positive_duration,
-            "resend": _positive_duration,
-            "max_age": _positive_duration,
+            "alertmanager": values.url("alerts.alertmanager"),
+            "webhook": values.url("alerts.webhook"),
+            "headers_file": values.text,
+            "headers_env": values.text,
+            "secret_file": values.text,
+            "secret_env": values.text,
+            "severities": values.some_of("page", "warning", "info"),
+            "timeout": values.positive_duration,
+            "resend": values.positive_duration,
+            "max_age": values.positive_duration,
         },
     ),
-    "metrics": (MetricsConfig, {"serve": _switch, "max_series": _count(10, 100_000)}),
+    "metrics": (MetricsConfig, {"serve": values.switch, "max_series": values.count(10, 100_000)}),
 }
 
 
@@ -438,11 +292,11 @@ def _section(name: str, tree: Any) -> Any:
     if not isinstance(tree, Mapping):
         raise ConfigError(f"{name} = {tree!r}: allowed is a table [{name}]")
     _known(f"{name}.", tree, keys)
-    values = {key: _value(f"{name}.{key}", value, keys[key]) for key, value in tree.items()}
-    if name == "forward" and values and "endpoint" not in values:
-        first = next(iter(values))
+    read = {key: _value(f"{name}.{key}", value, keys[key]) for key, value in tree.items()}
+    if name == "forward" and read and "endpoint" not in read:
+        first = next(iter(read))
         raise ConfigError(f"forward.{first} has no effect without forward.endpoint; '' turns forwarding off")
-    return kind(**values)
+    return kind(**read)
 
 
 def _value(key: str, value: Any, convert: Callable[[Any], Any]) -> Any:
