@@ -17,6 +17,26 @@ from spanwitness.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
+__all__ = [
+    "DEFAULT_STORE",
+    "AlertsConfig",
+    "CloseConfig",
+    "Config",
+    "ContractsConfig",
+    "DeploymentsConfig",
+    "DriftConfig",
+    "EvaluateConfig",
+    "ForwardConfig",
+    "IngestConfig",
+    "MetricsConfig",
+    "ReceiveConfig",
+    "StoreConfig",
+    "TenantConfig",
+    "duration",
+    "load",
+    "parse",
+]
+
 DEFAULT_STORE: Final = "chdb://.spanwitness/store"
 
 
