@@ -8,8 +8,12 @@ E2E_DEPS := $(VENV)/.e2e
 GO ?= go
 COLLECTOR := $(VENV)/collector/otelcol-spanwitness
 BALANCER := $(VENV)/load-balancing/otelcol-load-balancing
+MONITORING := $(VENV)/prometheus
+# The programs of the tests around Prometheus.
+MONITORED := SPANWITNESS_E2E_PROMETHEUS=$(MONITORING)/prometheus SPANWITNESS_E2E_PROMTOOL=$(MONITORING)/promtool \
+	SPANWITNESS_E2E_ALERTMANAGER=$(MONITORING)/prometheus-alertmanager
 
-.PHONY: help demo test e2e e2e-load-balancing lint fix bench proto clean
+.PHONY: help demo test e2e e2e-prometheus e2e-load-balancing lint fix bench proto clean
 
 help:  ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/make \1	\2/' | expand -t 25
@@ -20,8 +24,11 @@ demo: $(RUN_DEPS)  ## Seven agents, one silent swap: serve on an embedded store,
 test: $(DEV_DEPS)  ## All tests, on the real embedded engine
 	$(BIN)/python -m pytest
 
-e2e: $(E2E_DEPS) $(COLLECTOR)  ## The captures through a real Collector on both sides and Rotel, with restarts and kills; needs go
-	SPANWITNESS_E2E=$(COLLECTOR) $(BIN)/python -m pytest tests/e2e
+e2e: $(E2E_DEPS) $(COLLECTOR) $(MONITORING)/.there  ## With a real Collector on both sides, Rotel, Prometheus and Alertmanager; needs go
+	SPANWITNESS_E2E=$(COLLECTOR) $(MONITORED) $(BIN)/python -m pytest tests/e2e
+
+e2e-prometheus: $(DEV_DEPS) $(MONITORING)/.there  ## Of these, what is around Prometheus and Alertmanager alone
+	$(MONITORED) $(BIN)/python -m pytest tests/e2e
 
 e2e-load-balancing: $(E2E_DEPS) $(BALANCER)  ## The captures through the load-balancing exporter to two SpanWitness; a long build
 	SPANWITNESS_E2E_LOAD_BALANCING=$(BALANCER) $(BIN)/python -m pytest tests/e2e
@@ -35,10 +42,11 @@ fix: $(DEV_DEPS)  ## What ruff can mend by itself
 	$(BIN)/ruff check --fix src tests
 	$(BIN)/ruff format src tests
 
-bench: $(DEV_DEPS)  ## Durable throughput beside the engine's own insert rate; what the SDK and drift add
+bench: $(DEV_DEPS)  ## Durable throughput beside the engine's own insert rate; what the SDK, drift and the ledger add
 	$(BIN)/python tests/bench/bench.py
 	$(BIN)/python tests/bench/sdk_bench.py
 	$(BIN)/python -m tests.bench.drift_cost
+	$(BIN)/python -m tests.bench.fleet
 
 proto: $(DEV_DEPS)  ## The message descriptors, after a change in proto/
 	$(BIN)/python -m grpc_tools.protoc -Iproto --descriptor_set_out=src/spanwitness/decode/otlp_columns.binpb \
@@ -63,6 +71,10 @@ $(DEV_DEPS): $(RUN_DEPS)
 
 $(E2E_DEPS): $(DEV_DEPS)
 	$(BIN)/python -m pip install --quiet --group e2e
+	touch $@
+
+$(MONITORING)/.there: tests/e2e/prometheus.sh | $(VENV)/.pip
+	sh $< $(@D)
 	touch $@
 
 # The builder writes the program. It is not left to fetch the modules, since it would fetch what their own tests need too;

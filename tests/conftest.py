@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from spanwitness.pipeline import Ingestion, IngestRules, Review, ReviewRules
 from spanwitness.receive import Signal
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
     Row: TypeAlias = dict[str, Any]
     Requests: TypeAlias = list[tuple[Signal, bytes]]
+
+# How long an example takes tells how busy the machine is, and nothing of the code.
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 CAPTURES = Path(__file__).parent / "captures"
 _SUFFIX = {Signal.TRACES: ".otlp.gz", Signal.LOGS: ".logs.otlp.gz"}

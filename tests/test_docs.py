@@ -49,7 +49,7 @@ def test_every_configuration_key_is_documented(key: str) -> None:
 
 
 def test_no_key_is_documented_that_does_not_exist() -> None:
-    assert set(re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", CONFIGURATION, re.MULTILINE)) == set(keys())
+    assert set(re.findall(r"^\| `([a-z_]+\.[a-z_0-9]+)` \|", CONFIGURATION, re.MULTILINE)) == set(keys())
 
 
 def test_the_example_configuration_is_accepted() -> None:

@@ -18,7 +18,19 @@ if TYPE_CHECKING:
 ROOT = Path(spanwitness.__file__).parent
 OURS = "spanwitness"
 
-BASE = {"attributes", "columns", "config", "each_once", "errors", "identity", "model", "model_names", "tool_names"}
+BASE = {
+    "attributes",
+    "columns",
+    "comparison",
+    "config",
+    "each_once",
+    "errors",
+    "identity",
+    "model",
+    "model_names",
+    "score_shift",
+    "tool_names",
+}
 STAGES = {
     "receive",
     "decode",
@@ -39,6 +51,7 @@ STAGES = {
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: set() for name in BASE},
     "model": {"attributes"},
+    "comparison": {"model"},
     "each_once": {"model"},
     "config": {"errors"},
     "sdk": {"attributes"},
@@ -48,23 +61,24 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": BASE | STAGES - {"report"} | {"drift"},
     "importer": BASE | {"receive"},
     "app": BASE | STAGES | {"api", "drift", "pipeline"},
-    "access": BASE | {"api", "app", "pipeline", "store"},
+    "access": BASE | {"api", "app", "deployment", "pipeline", "store"},
     "importing": BASE | {"app", "contract", "importer", "pipeline", "receive", "store"},
     "demo": BASE | {"access", "api", "app", "importer", "receive", "report", "store"},
-    "cli": BASE | {"access", "app", "demo", "importing", "report", "store", "terminal"},
+    "cli": BASE | {"access", "app", "demo", "deployment", "importing", "report", "store", "terminal"},
     "__main__": {"cli"},
 }
 # What is heavy, or could be exchanged, is met in one place.
 ONLY_IN: dict[str, set[str]] = {
     "grpc": {"receive.otlp_grpc", "forward.grpc_hop", "demo.send"},
-    "httpx": {"forward.http_hop"},
+    "httpx": {"alert.sending", "forward.http_hop"},
     "sqlite3": {"forward.disk_queue"},
     "starlette": {"receive.otlp_http", "api", "app"},
     "uvicorn": {"receive.otlp_http"},
     "chdb": {"store.engines"},
     "clickhouse_connect": {"store.engines"},
+    "prometheus_client": {"metrics.page"},
     "ptars": {"decode.wire"},
-    "typer": {"cli"},
+    "typer": {"cli.common", "cli.deployment", "cli.reading", "cli.serving", "cli.swaps"},
 }
 
 

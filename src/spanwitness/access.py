@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from spanwitness.api import Pointer, ServeClient
 from spanwitness.app import review_rules, utc_now
+from spanwitness.deployment import told
 from spanwitness.errors import StoreHeldError
-from spanwitness.pipeline import Review, TraceIndex
+from spanwitness.pipeline import DeploymentWatch, Register, Review, TraceIndex
+from spanwitness.pipeline.ledger import Ledger
 from spanwitness.store import Embedded, Store, open_store, parse_location
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from spanwitness.config import Config
 
@@ -27,6 +29,15 @@ class Access(Protocol):
     def close(self, conversation: str, tenant: str | None) -> dict[str, int]:
         """Closes an open conversation now."""
 
+    def declare(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """As ServeClient.declare."""
+
+    def withdraw(self, tenant: str, identity: str) -> dict[str, Any]:
+        """As ServeClient.withdraw."""
+
+    def deployments(self, tenant: str | None) -> list[dict[str, Any]]:
+        """As ServeClient.deployments."""
+
 
 class _Direct:
     def __init__(self, store: Store, config: Config) -> None:
@@ -39,6 +50,21 @@ class _Direct:
         TraceIndex(self._store).catch_up(now)
         swept = Review(self._store, review_rules(self._config)).close_one(conversation, now, tenant)
         return swept.counts()
+
+    def declare(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        now = utc_now()
+        done = Register(self._store).declare(fields, now, "cli")
+        Ledger(self._store).rejudge(done.deployment.tenant, now)
+        return done.told()
+
+    def withdraw(self, tenant: str, identity: str) -> dict[str, Any]:
+        now = utc_now()
+        gone = Register(self._store).withdraw(tenant, identity, now)
+        Ledger(self._store).rejudge(tenant, now)
+        return told(gone)
+
+    def deployments(self, tenant: str | None) -> list[dict[str, Any]]:
+        return DeploymentWatch(self._store, self._config.deployments.overdue).listed(tenant, utc_now())
 
 
 @contextmanager

@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from spanwitness.api import Pointer, api, forget, new_token
+from spanwitness.alert import text
+from spanwitness.alert.sending import receivers
+from spanwitness.alert.settings import AlertSettings, alert_settings
+from spanwitness.api import Pointer, api, deployment_routes, deployment_token, forget, new_token
 from spanwitness.close import ClosePolicy
 from spanwitness.errors import Busy, SpanWitnessError, fault
 from spanwitness.evaluators import BUNDLE, Bundle, evaluators_by_name
@@ -26,7 +29,23 @@ from spanwitness.forward.direct import Direct
 from spanwitness.forward.disk_queue import DiskQueue
 from spanwitness.forward.queued import Queued
 from spanwitness.forward.settings import HopSettings, hop_settings
-from spanwitness.pipeline import Ingestion, IngestRules, Review, ReviewRules, ScoreForwarding, Sweep
+from spanwitness.metrics import Meters
+from spanwitness.pipeline import (
+    Alerting,
+    AlertRules,
+    DeploymentDesk,
+    DeploymentWatch,
+    Ingestion,
+    IngestRules,
+    MeasuredStore,
+    Measures,
+    Review,
+    ReviewRules,
+    ScoreForwarding,
+    Sweep,
+    WatchRules,
+)
+from spanwitness.pipeline.contracts import ContractBook, explained_in
 from spanwitness.receive import Limits
 from spanwitness.receive.otlp_grpc import GrpcReceiver
 from spanwitness.receive.otlp_http import HttpReceiver, otlp_routes, unknown_path
@@ -75,12 +94,31 @@ def receive_limits(config: Config) -> Limits:
 
 def review_rules(config: Config) -> ReviewRules:
     """The review lane's rules as configured. Raises ConfigError."""
-    return ReviewRules(close=_policy(config.close), bundle=_bundle(config.evaluate))
+    drift = config.drift
+    watch = WatchRules(drift.reference, drift.false_alarms_per_1000) if drift.watch else None
+    return ReviewRules(close=_policy(config.close), bundle=_bundle(config.evaluate), watch=watch)
+
+
+def contracts_explained(config: Config, now: dt.datetime) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What the contract files would do: of each whose it is, and labels with lines. Raises ConfigError."""
+    return explained_in(config.contracts.folder, review_rules(config).bundle, now)
 
 
 def hop_of(config: Config) -> HopSettings | None:
     """The way to the next hop as configured, None where there is none. Raises ConfigError."""
     return hop_settings(config.forward) if config.forward.endpoint else None
+
+
+def alerts_of(config: Config) -> AlertSettings:
+    """Who is told of swaps as configured. Raises ConfigError."""
+    return alert_settings(config.alerts)
+
+
+def _alerting(config: Config, store: Store, clock: Callable[[], dt.datetime]) -> Alerting:
+    settings, alerts = alerts_of(config), config.alerts
+    for key in settings.in_the_clear:
+        log.warning("%s is http://: what is sent with it can be read and replayed on the way; https:// is safe", key)
+    return Alerting(store, receivers(settings, clock), AlertRules(alerts.severities, alerts.max_age), clock)
 
 
 def _onward(config: Config) -> Onward | None:
@@ -109,16 +147,25 @@ class Server:
 
     def __init__(self, config: Config, store: Store, clock: Callable[[], dt.datetime] = utc_now) -> None:
         self._config = config
-        self._store = store
+        meters = Meters()
+        self._store = store = MeasuredStore(store, meters)
+        self._measures = Measures(store, meters, config.metrics.max_series if config.metrics.serve else 0)
         self._clock = clock
         self._onward = _onward(config)
-        self._ingestion = Ingestion(store, ingest_rules(config), clock, self._onward, logs_onward=config.forward.logs)
+        self._ingestion = Ingestion(
+            store, ingest_rules(config), clock, self._onward, logs_onward=config.forward.logs, meters=meters
+        )
         self._scores = (
             ScoreForwarding(store, self._onward, clock) if self._onward is not None and config.forward.scores else None
         )
         self._scored = asyncio.Event()
-        self._review = Review(store, review_rules(config))
+        self._alerting = _alerting(config, store, clock)
+        rules = review_rules(config)
+        self._contracts = ContractBook(store, rules.bundle, config.contracts.folder)
+        self._review = Review(store, rules, self._contracts)
         self._reviewer = ThreadPoolExecutor(1, "spanwitness-review")
+        self._declared = DeploymentWatch(store, config.deployments.overdue)
+        self._desk = DeploymentDesk(store, self._declared, clock, self._judge)
         self._receivers: list[GrpcReceiver | HttpReceiver] = []
         self._tasks: list[asyncio.Task[None]] = []
         location = parse_location(config.store.url)
@@ -128,15 +175,18 @@ class Server:
         """Accepts data from now on; the bound address of each transport.
 
         Raises:
-            ConfigError: an address cannot be listened on, or a queue not be opened. Nothing is left running.
+            ConfigError: an address cannot be listened on, a queue not be opened, or a contract not be put into force.
+                Nothing is left running.
         """
         try:
             if self._onward is not None:
                 await self._onward.start()
             if self._scores is not None:
                 self._scores.begin()
+            self._contracts.load(self._clock())
             self._ingestion.index.catch_up(self._clock())
             self._ingestion.start()
+            self._measures.begin(self._clock())
             bound = await self._listen()
         except SpanWitnessError:
             await self.stop()
@@ -144,23 +194,28 @@ class Server:
         self._tasks.append(asyncio.create_task(self._sweeps()))
         if self._scores is not None:
             self._tasks.append(asyncio.create_task(self._send_scores(self._scores)))
+        self._tasks += [asyncio.create_task(lane.keep_telling()) for lane in self._alerting.lanes]
         if self._onward is not None:
             self._tasks.append(asyncio.create_task(_tell_now_and_then(self._onward)))
         return bound
 
     async def _listen(self) -> dict[str, str]:
         receive = self._config.receive
-        limits = receive_limits(self._config)
+        limits, answered = receive_limits(self._config), self._measures.answered
         bound = {}
         if receive.grpc:
-            bound["grpc"] = await self._serve(GrpcReceiver(self._ingestion, receive.grpc, limits))
+            bound["grpc"] = await self._serve(GrpcReceiver(self._ingestion, receive.grpc, limits, answered=answered))
         if receive.http:
-            routes = [*otlp_routes(self._ingestion, limits), Route("/health", self._health)]
+            routes = [*otlp_routes(self._ingestion, limits, answered=answered), Route("/health", self._health)]
+            if self._config.metrics.serve:
+                routes.append(Route("/metrics", self._metrics))
+            if token := deployment_token(self._config.deployments):
+                routes += deployment_routes(token, self._desk, self._config.tenant.header)
             app = Starlette(routes=routes, exception_handlers={404: unknown_path})
             bound["http"] = await self._serve(HttpReceiver(app, receive.http))
         if self._pointer_folder is not None:
             token = new_token()
-            address = await self._serve(HttpReceiver(api(token, self._store.ask, self.close), _LOCAL))
+            address = await self._serve(HttpReceiver(api(token, self._store.ask, self.close, self._desk), _LOCAL))
             Pointer(address, token, os.getpid()).write(self._pointer_folder)
         return bound
 
@@ -170,8 +225,18 @@ class Server:
         return address
 
     async def _health(self, _request: Request) -> JSONResponse:
-        told = {"status": "ok"}
-        return JSONResponse(told if self._onward is None else {**told, "forward": self._onward.status()})
+        told: dict[str, Any] = {"status": "ok"}
+        if self._onward is not None:
+            told["forward"] = self._onward.status()
+        if self._alerting.lanes:
+            told["alerts"] = self._alerting.status()
+        return JSONResponse(told)
+
+    async def _metrics(self, request: Request) -> Response:
+        told = (self._onward.status() if self._onward is not None else {}, self._alerting.status())
+        # In a thread: with many slots the page is long, and senders are not to wait for it.
+        page, content_type = await asyncio.to_thread(self._measures.page, request.headers.get("accept", ""), *told)
+        return Response(page, headers={"content-type": content_type})
 
     async def stop(self) -> None:
         """Refuses what is new, stores and answers what is in flight, finishes a sweep that runs."""
@@ -179,28 +244,41 @@ class Server:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await self._alerting.close()
         await asyncio.gather(*(receiver.stop(_GRACE_S) for receiver in self._receivers))
         await self._ingestion.stop()
         if self._onward is not None:
             await self._onward.stop()
+        await asyncio.get_running_loop().run_in_executor(self._reviewer, self._finish_review)
         self._reviewer.shutdown()
         if self._pointer_folder is not None and self._receivers:
             forget(self._pointer_folder)
+
+    def _finish_review(self) -> None:
+        try:
+            self._review.finish(self._clock())
+        except SpanWitnessError as error:
+            log.warning("how far the watch is was not stored, and the next start reads it again: %s", error)
 
     async def close(self, conversation: str, tenant: str | None) -> dict[str, int]:
         """Closes an open conversation now."""
         swept = await self._in_review(lambda now: self._review.close_one(conversation, now, tenant))
         self._scored.set()
+        self._alerting.look()
         return swept.counts()
 
     async def _sweeps(self) -> None:
         interval = sweep_interval(self._config.close)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._reviewer, self._measures.refresh, self._clock())
         while True:
             await asyncio.sleep(interval)
             try:
                 swept = await self._in_review(self._review.sweep)
                 if swept.scores:
                     self._scored.set()
+                if swept.closed or swept.revised:
+                    self._alerting.look()
             except Exception as error:  # noqa: BLE001 - a sweep that fails is tried again; ingestion never stops for it
                 why = str(error) if isinstance(error, SpanWitnessError) else fault(error)
                 log.error("the review of closed conversations failed and will be tried again: %s", why)
@@ -222,10 +300,21 @@ class Server:
                 async with asyncio.timeout(wait):
                     await self._scored.wait()
 
+    async def _judge(self, tenant: str) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._reviewer, lambda: self._review.rejudge(tenant, self._clock()))
+
     def _in_review(self, task: Callable[[dt.datetime], Sweep]) -> Awaitable[Sweep]:
-        def review() -> Sweep:
+        def sweep() -> Sweep:
             self._ingestion.flush()
-            swept = task(self._clock())
+            now = self._clock()
+            self._contracts.look(now)
+            swept = task(now)
+            swept.swaps += self._declared.sweep(now, {swap.slot.tenant for swap in swept.swaps})
+            return swept
+
+        def review() -> Sweep:
+            swept = self._measures.sweep(sweep, self._clock)
             _tell(swept)  # here, since nobody may wait for it any more: what a sweep finds while we stop is found once
             return swept
 
@@ -260,26 +349,24 @@ def _tell(swept: Sweep) -> None:
     if swept.closed or swept.revised:
         log.info("closed %d conversations, revised %d", swept.closed, swept.revised)
     for swap in swept.swaps:
-        log.warning(
-            "%s: tenant=%s service=%s agent=%s: %s -> %s since %s, first conversation %s, first trace %s",
-            "model swap" if swap.swap_class == "version" else "served model is not the requested one",
-            swap.slot.tenant,
-            swap.slot.service or "-",
-            swap.slot.agent or "-",
-            swap.from_version,
-            swap.to_version,
-            swap.first_seen.isoformat(timespec="seconds"),
-            swap.first_conversation,
-            swap.first_trace,
-        )
+        row = text.row_of(swap)
+        level = logging.INFO if swap.severity == "info" else logging.WARNING
+        log.log(level, "%s; %s; spanwitness swaps show %s", text.summary(row), text.facts(row), swap.id)
+
+
+def check(config: Config) -> None:
+    """Raises ConfigError for whatever would stop `serve`, without opening anything."""
+    review_rules(config)
+    contracts_explained(config, utc_now())
+    receive_limits(config)
+    hop_of(config)
+    alerts_of(config)
+    deployment_token(config.deployments)
 
 
 def serve(config: Config, ready: Callable[[str], None]) -> None:
     """Runs a server until SIGTERM or SIGINT, then drains and returns. `ready` gets one line once it accepts data."""
-    # What is wrong with the configuration is told before the store is touched.
-    review_rules(config)
-    receive_limits(config)
-    hop_of(config)
+    check(config)  # what is wrong with the configuration is told before the store is touched
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell of every request that is passed on
     store = open_store(config.store.url)
     try:

@@ -35,6 +35,38 @@ LANGUAGE: Final = "spanwitness.language"
 ACTOR: Final = "spanwitness.actor"
 """Who acted in a step: ai, human (a person on the agent's side) or customer (their own speech)."""
 
+# Beside `deployment.id` or `deployment.name` of the conventions, on a span or its resource, these declare a change.
+
+DEPLOYMENT_TO_MODEL: Final = "spanwitness.deployment.to_model"
+"""The model that comes into use by this deployment."""
+
+DEPLOYMENT_TO_PROMPT: Final = "spanwitness.deployment.to_prompt"
+"""The version of the prompt that comes into use by it."""
+
+DEPLOYMENT_TO_AGENT_VERSION: Final = "spanwitness.deployment.to_agent_version"
+"""The version of the agent that comes into use by it; without it and with `.by`, the version that the span tells."""
+
+DEPLOYMENT_FROM_MODEL: Final = "spanwitness.deployment.from_model"
+"""The model that it takes the place of; without it, any."""
+
+DEPLOYMENT_SERVICE: Final = "spanwitness.deployment.service"
+"""The service that changes, `*` for every one of the tenant; without it, the service that sends the span."""
+
+DEPLOYMENT_AGENT: Final = "spanwitness.deployment.agent"
+"""The agent that changes; without it, every one of the service."""
+
+DEPLOYMENT_FROM: Final = "spanwitness.deployment.from"
+"""When the change begins, ISO 8601; without it, when the span starts."""
+
+DEPLOYMENT_UNTIL: Final = "spanwitness.deployment.until"
+"""When it must have come, ISO 8601; without it, the change may come at any time from then on."""
+
+DEPLOYMENT_BY: Final = "spanwitness.deployment.by"
+"""Who declares it; without it, the service that sends the span."""
+
+DEPLOYMENT_REASON: Final = "spanwitness.deployment.reason"
+"""Why; without it, the name of the deployment."""
+
 # What `[forward]` adds to each span that it passes on. A sender's own values under these names do not get through.
 
 TAG_CONVERSATION: Final = "spanwitness.conversation.id"

@@ -19,7 +19,8 @@ from rich.progress import (
 from spanwitness.app import ingest_rules, review_rules, utc_now
 from spanwitness.errors import SpanWitnessError
 from spanwitness.importer import Damage, Recorded, Recording
-from spanwitness.pipeline import Ingestion, Review, Sweep
+from spanwitness.pipeline import DeploymentWatch, Ingestion, Review, Sweep
+from spanwitness.pipeline.contracts import ContractBook
 from spanwitness.receive import Signal
 
 if TYPE_CHECKING:
@@ -67,8 +68,14 @@ def _count(number: int, noun: str) -> str:
 
 
 def import_files(files: Sequence[Path], store: Store, config: Config, console: Console) -> Imported:
-    """Imports files; a damaged one is told and the rest is still read. Progress is drawn on a terminal only."""
-    result = Imported()
+    """Imports files; a damaged one is told and the rest is still read. Progress is drawn on a terminal only.
+
+    Raises:
+        ConfigError: a contract cannot be put into force. Nothing is read then.
+    """
+    result, rules = Imported(), review_rules(config)
+    contracts = ContractBook(store, rules.bundle, config.contracts.folder)
+    contracts.load(utc_now())
     with _progress(console, DownloadColumn()) as progress:
         ingestion = Ingestion(store, ingest_rules(config), utc_now)
         ingestion.index.catch_up(utc_now())
@@ -77,12 +84,15 @@ def import_files(files: Sequence[Path], store: Store, config: Config, console: C
     if result.traces:
         with _progress(console, MofNCompleteColumn()) as progress:
             task = progress.add_task("closing and scoring", total=None)
-            result.swept = Review(store, review_rules(config)).close_all(
+            review = Review(store, rules, contracts)
+            result.swept = review.close_all(
                 utc_now(),
                 "import",
                 result.traces,
                 lambda done, total: progress.update(task, completed=done, total=total),
             )
+            review.finish(utc_now())
+        result.swept.swaps += DeploymentWatch(store, config.deployments.overdue).sweep(utc_now())
     return result
 
 

@@ -25,7 +25,7 @@ def agent(text: str = "", calls: list[tuple[str, Any]] | None = None, usage: Any
 
 
 def value(name: str, *messages: Message, tools: tuple[str, ...] = ()) -> float:
-    return float(count({"messages": list(messages)}, tools).values[INDEX[name]])
+    return float(count({"messages": list(messages)}).valued(tools)[INDEX[name]])
 
 
 def tokens(before: int, output: int, reasoning: int = 0, cached: int = 0) -> Message:
@@ -95,7 +95,7 @@ def test_a_greeting_before_the_first_user_message_is_not_counted() -> None:
 
 def test_the_most_used_tools_get_a_number_of_their_own_and_others_share_one() -> None:
     messages = [user("a"), *[agent(calls=[("often", {})])] * 3, agent(calls=[("rare", {})])]
-    names = tool_names([{"messages": messages}])
+    names = tool_names([count({"messages": messages})])
     assert names == ("often", "rare")
     assert value("tool:0", *messages, tools=names[:1]) == 0.75
     assert value("other_tools", *messages, tools=names[:1]) == 0.25

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from tests.drift.talk import PLAIN, many
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    conversations = many(PLAIN, 40, 1)
-    return fit([count(one, tool_names(conversations)) for one in conversations])
+    counted = [count(one) for one in many(PLAIN, 40, 1)]
+    tools = tool_names(counted)
+    return fit([replace(one, values=one.valued(tools)) for one in counted])
 
 
 def shifted(reference: Reference, **by: float) -> tuple[Windows, np.ndarray]:

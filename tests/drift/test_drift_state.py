@@ -29,8 +29,8 @@ def test_what_is_no_state_is_refused(data: bytes) -> None:
 
 
 def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "VERSION", 2)
-    with pytest.raises(ValueError, match="not of version 2"):
+    monkeypatch.setattr(state, "VERSION", 3)
+    with pytest.raises(ValueError, match="not of version 3"):
         state.unpack(GOOD)
 
 

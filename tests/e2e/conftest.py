@@ -1,13 +1,16 @@
-"""What `make e2e` runs: a real Collector, and Rotel, around SpanWitness. Elsewhere nothing of it is collected.
+"""What `make e2e` runs: a real Collector, Rotel, Prometheus and Alertmanager around SpanWitness.
 
-`make e2e-load-balancing` has a Collector of its own, and test_load_balancing.py is all that it runs.
+Which of it is collected, the programs decide that are named in the environment; without any, nothing is.
+`make e2e-load-balancing` has a Collector of its own, and test_load_balancing.py is all that it runs; likewise
+`make e2e-prometheus`, which needs no Collector.
 
-It cannot pass by leaving something out: without the Collector a test fails, and a test that is skipped fails the run.
+It cannot pass by leaving something out: without its program a test fails, and a test that is skipped fails the run.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,11 +22,15 @@ if TYPE_CHECKING:
     from tests.e2e.record import Rows
     from tests.e2e.stack import Part
 
-_BALANCED = "test_load_balancing.py"
-_COLLECTED = ([_BALANCED] if os.environ.get("SPANWITNESS_E2E_LOAD_BALANCING") else []) + (
-    ["test_[!l]*.py"] if os.environ.get("SPANWITNESS_E2E") else []
-)
-collect_ignore_glob = [glob for glob in ("test_[!l]*.py", _BALANCED) if glob not in _COLLECTED]
+# By file, the program that it needs; all others need the Collector.
+_NEEDS = {
+    "test_load_balancing.py": "SPANWITNESS_E2E_LOAD_BALANCING",
+    "test_prometheus.py": "SPANWITNESS_E2E_PROMETHEUS",
+    "test_alertmanager.py": "SPANWITNESS_E2E_ALERTMANAGER",
+}
+_FILES = [path.name for path in Path(__file__).parent.glob("test_*.py")]
+_COLLECTED = [name for name in _FILES if os.environ.get(_NEEDS.get(name, "SPANWITNESS_E2E"))]
+collect_ignore = [name for name in _FILES if name not in _COLLECTED]
 
 
 @pytest.hookimpl(trylast=True)

@@ -52,7 +52,7 @@ class Part(Protocol):
 
 
 @dataclass
-class _Process:
+class Process:
     """A process started from a command line, its output in a log."""
 
     name: str
@@ -96,7 +96,7 @@ class _Process:
 
 
 @dataclass
-class Collector(_Process):
+class Collector(Process):
     """An OpenTelemetry Collector on configurations of deploy/collector, later ones over earlier ones."""
 
     configurations: Sequence[Path] = ()
@@ -130,7 +130,7 @@ class Collector(_Process):
 
 
 @dataclass
-class Rotel(_Process):
+class Rotel(Process):
     """Rotel, whose wheel carries its binary, passing on over OTLP."""
 
     protocol: str = "grpc"
@@ -161,6 +161,7 @@ class SpanWitness:
     serving: Callable[..., Serve]
     forward: str = ""
     idle: str = "6h"
+    settings: str = ""  # further ones, as TOML
     grpc: str = field(default_factory=free_address)
     http: str = field(default_factory=free_address)
     name: str = "spanwitness"
@@ -170,7 +171,7 @@ class SpanWitness:
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "spanwitness.toml"
         forward = f'[forward]\nendpoint = "{self.forward}"\n' if self.forward else ""
-        config.write_text(f'[close]\nidle = "{self.idle}"\nsweep = "1s"\nmax_age = "36500d"\n{forward}')
+        config.write_text(f'[close]\nidle = "{self.idle}"\nsweep = "1s"\nmax_age = "36500d"\n{forward}{self.settings}')
         options = ("--config", str(config), "--grpc", self.grpc, "--http", self.http)
         self.serve = self.serving(self.folder, *options)
 

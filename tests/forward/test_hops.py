@@ -100,7 +100,7 @@ async def test_a_refusal_for_good_is_one(wire: Wire) -> None:
 
 async def test_a_slow_hop_is_given_up_and_used_again(wire: Wire) -> None:
     wire.server.gate = asyncio.Event()
-    async with wire.hop(timeout_s=0.2) as hop:
+    async with wire.hop(timeout_s=1.0) as hop:  # short, and long enough for the answer that comes
         await busy(hop.send(PARCEL))
         wire.server.gate.set()
         assert await hop.send(PARCEL) is None

@@ -117,12 +117,69 @@ _SWAP = {
     "FirstConversationId": "c-3",
     "ConversationsBefore": 2,
     "ConversationsAfter": 1402,
+    "SwapId": "",
+    "ShareNow": 1.0,
+    "Traffic": "all",
+    "EndedAt": dt.datetime(1970, 1, 1),  # noqa: DTZ001 - it stands
     "Declared": False,
     "DeclaredBy": "",
+    "DeploymentId": "",
     "Evidence": "{}",
+    "ScoreShift": "{}",
     "Severity": "page",
     "UpdatedAt": BEGIN,
     "Withdrawn": 0,
+}
+_USE = {
+    **_SLOT,
+    "ConversationId": "c-1",
+    "ModelVersion": "openai/gpt-4o-2024-08-06",
+    "Provider": "openai",
+    "RequestedModel": "gpt-4o",
+    "ServedModel": "gpt-4o-2024-08-06",
+    "SystemFingerprint": "",
+    "PromptVersion": "",
+    "AgentVersion": "",
+    "FirstAt": BEGIN,
+    "LastAt": BEGIN,
+    "FirstTraceId": "a" * 32,
+    "Calls": 1,
+    "FailedCalls": 0,
+    "CallsAfterFailure": 0,
+    "Opening": 1,
+    "Revision": 1,
+    "Gone": 0,
+}
+_DEPLOYMENT = {
+    "TenantId": "acme",
+    "DeploymentId": "d-1",
+    "Kind": "model",
+    "ServiceName": "claims",
+    "AgentName": "claims_agent",
+    "FromVersion": "",
+    "ToVersion": "gpt-4o-mini",
+    "ValidFrom": BEGIN,
+    "ValidUntil": None,
+    "DeclaredBy": "Ada",
+    "Reason": "cheaper",
+    "DeclaredAt": BEGIN,
+    "Source": "cli",
+    "Withdrawn": False,
+    "UpdatedAt": BEGIN,
+}
+_CONTRACT = {
+    "TenantId": "acme",
+    "Version": 1,
+    "Name": "",
+    "ValidFrom": BEGIN - dt.timedelta(days=30),
+    "ValidUntil": None,
+    "ApprovedModels": ["openai/gpt-4o"],
+    "MinVerifiedShare": None,
+    "NoticeSeconds": 0.0,
+    "Source": "acme.toml",
+    "Text": "",
+    "RecordedAt": BEGIN,
+    "UpdatedAt": BEGIN,
 }
 _TRACE = {
     "TenantId": "acme",
@@ -177,6 +234,15 @@ class Record:
     def swap(self, **columns: Any) -> None:
         self._put("model_swaps", _SWAP, columns)
 
+    def use(self, **columns: Any) -> None:
+        self._put("model_uses", _USE, columns)
+
+    def deployment(self, **columns: Any) -> None:
+        self._put("deployments", _DEPLOYMENT, columns)
+
+    def contract(self, **columns: Any) -> None:
+        self._put("contracts", _CONTRACT, columns)
+
     def trace(self, **columns: Any) -> None:
         self._put("otel_traces_trace_id_ts", _TRACE, columns)
 
@@ -185,7 +251,8 @@ class Record:
 
     def _put(self, table: str, usual: dict[str, Any], columns: dict[str, Any]) -> None:
         assert set(columns) <= set(usual), f"{table} has no {set(columns) - set(usual)}"
-        self._store.insert(table, rows.table([{**usual, **columns}]))
+        row = {name: value for name, value in {**usual, **columns}.items() if value is not None}  # NULL where left out
+        self._store.insert(table, rows.table([row]))
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 
 from spanwitness.report.text import (
     Clipped,
     Middle,
+    Runnable,
     Timeline,
     Whole,
     clock,
@@ -22,10 +24,12 @@ from spanwitness.report.text import (
     count,
     cut,
     line,
+    percent,
     place,
     plain,
     prose,
     shortened,
+    span,
     verified,
 )
 
@@ -148,3 +152,40 @@ def test_a_console_without_unicode_gets_digits_and_dots() -> None:
     console.print(Middle("0123456789abcdefghijklmnop"))
     out.flush()
     assert raw.getvalue().split() == [b"8.1", b"012345678...ijklmnop"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (3661, "1 h 1 min"),
+        (90061, "1 d 1 h"),
+    ],
+)
+def test_how_long_in_the_two_largest_units(seconds: float, words: str) -> None:
+    assert span(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0, "0 %"), (0.004, "under 1 %"), (0.29, "29 %"), (0.999, "99 %"), (1, "100 %")]
+)
+def test_a_share_is_rounded_down(share: float, words: str) -> None:
+    assert percent(share) == words
+
+
+def test_a_command_that_is_too_long_can_still_be_pasted() -> None:
+    words = command("deployment", "declare", "--agent", "claims agent", "--by", "YOU")
+    out = io.StringIO()
+    Console(file=out, width=40, color_system=None).print(Group(Runnable(words, indent=2)))
+    first, *others = out.getvalue().splitlines()
+    assert first == "  spanwitness deployment declare \\"
+    assert others == ["    --agent 'claims agent' --by YOU"]
+    assert shlex.split(out.getvalue().replace("\\\n", "")) == shlex.split(words)
+
+
+def test_a_timeline_in_two_parts_meets_at_the_change(printed: Printed) -> None:
+    assert printed(Timeline([1.0, 0.5], [0.0])) == "  █▅|·\n"

@@ -11,7 +11,7 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -26,45 +26,71 @@ if TYPE_CHECKING:
 
     from spanwitness.drift.reading import Reading
 
+_MOST_TOOLS: Final = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Counted:
     """What is known of a conversation: `values` as FEATURES, `covariates` as COVARIATES, the rest for attribution.
 
     `prompt` is a checksum of the system prompt, or of the hash or version it came with; empty where none was given.
+    `tools`: how often each tool was called, most used first; what stands beyond the first 32 names is under ''.
     """
 
     values: NDArray[np.float64]
     covariates: NDArray[np.float64]
     topic: str
     prompt: str
+    tools: tuple[tuple[str, int], ...] = ()
+
+    def valued(self, tools: Sequence[str]) -> NDArray[np.float64]:
+        """The values with those of the features `tool:0` and following, which these are the names of."""
+        made = sum(number for _, number in self.tools)
+        if not made:
+            return self.values
+        values = self.values.copy()
+        names = dict(self.tools)
+        for slot, name in enumerate(tools):
+            values[INDEX[f"tool:{slot}"]] = names.get(name, 0) / made
+        values[INDEX["other_tools"]] = sum(number for name, number in self.tools if name not in tools) / made
+        return values
 
 
-def count(conversation: Mapping[str, Any], tools: Sequence[str] = ()) -> Counted:
-    """The numbers of one conversation. Never raises: what has an odd shape counts as absent.
-
-    `tools`: the names behind the features `tool:0` and following.
-    """
+def count(conversation: Mapping[str, Any]) -> Counted:
+    """The numbers of one conversation. Never raises: what has an odd shape counts as absent."""
     reading = read(conversation)
     found: dict[str, float] = {}
     texts = [call.text for call in reading.calls if call.text]
     if texts:
         found = writing(texts)
         found["messages"] = len(texts) / max(1, len(reading.users))
-    found |= _calling(reading, tools) | _finishing(reading) | _token_counts(reading) | _times(reading)
+    found |= _calling(reading) | _finishing(reading) | _token_counts(reading) | _times(reading)
     if reading.users and reading.users[0]:
         found |= asking(reading.users[0], reading.sizes[0])
     values = np.full(len(FEATURES), np.nan)
     for name, value in found.items():
         values[INDEX[name]] = value
     values[~np.isfinite(values)] = np.nan
-    return Counted(values, _covariates(reading), _label(conversation, "topic"), _prompt(conversation, reading.system))
+    topic, prompt = _label(conversation, "topic"), _prompt(conversation, reading.system)
+    return Counted(values, _covariates(reading), topic, prompt, _tools(reading))
 
 
-def tool_names(conversations: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+def tool_names(counted: Iterable[Counted]) -> tuple[str, ...]:
     """The tools that get a feature of their own: the most used of a reference, most used first."""
-    counted = Counter(name for one in conversations for call in read(one).calls for name, _ in call.tools)
-    return tuple(name for name, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:TOOL_SLOTS])
+    used = Counter[str]()
+    for one in counted:
+        used.update(dict(one.tools))
+    return tuple(name for name, _ in _most_used(used)[:TOOL_SLOTS])
+
+
+def _tools(reading: Reading) -> tuple[tuple[str, int], ...]:
+    used = _most_used(Counter(name for call in reading.calls for name, _ in call.tools))
+    rest = sum(number for _, number in used[_MOST_TOOLS:])
+    return (*used[:_MOST_TOOLS], *((("", rest),) if rest else ()))
+
+
+def _most_used(used: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(used.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _label(conversation: Mapping[str, Any], key: str) -> str:
@@ -77,7 +103,7 @@ def _prompt(conversation: Mapping[str, Any], system: str) -> str:
     return f"{zlib.crc32(told.encode(errors='replace')):08x}" if told else ""
 
 
-def _calling(reading: Reading, tools: Sequence[str]) -> dict[str, float]:
+def _calling(reading: Reading) -> dict[str, float]:
     calls = reading.calls
     if not calls:
         return {}
@@ -91,7 +117,6 @@ def _calling(reading: Reading, tools: Sequence[str]) -> dict[str, float]:
         return found
     made = [(name, arguments) for call in calling for name, arguments in call.tools]
     names = Counter(name for name, _ in made)
-    found |= {f"tool:{slot}": names[name] / len(made) for slot, name in enumerate(tools)}
     return (
         found
         | _arguments([arguments for _, arguments in made])
@@ -100,7 +125,6 @@ def _calling(reading: Reading, tools: Sequence[str]) -> dict[str, float]:
             "talks_calling": mean([bool(call.text) for call in calling]),
             "repeated": 1 - len({(name, as_text(arguments)) for name, arguments in made}) / len(made),
             "tools_used": len(names),
-            "other_tools": sum(number for name, number in names.items() if name not in tools) / len(made),
         }
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -81,18 +82,25 @@ class DriftDetector:
         """
         if not 0 < false_alarms_per_1000 <= _MOST_RATE:
             raise ValueError(f"false_alarms_per_1000 is {false_alarms_per_1000}: it must be above 0, and at most 100")
-        latest = list(reference)[-MOST_REFERENCE:]
-        if len(latest) < LEAST_REFERENCE:
-            return cls(nothing(len(latest)), (), "", false_alarms_per_1000)
-        tools = tool_names(latest)
-        counted = [count(one, tools) for one in latest]
-        prompts = Counter(one.prompt for one in counted)
-        prompt, often = prompts.most_common(1)[0]
-        return cls(fit(counted), tools, prompt if often >= _SAME_PROMPT * len(counted) else "", false_alarms_per_1000)
+        return cls.learn([count(one) for one in list(reference)[-MOST_REFERENCE:]], false_alarms_per_1000)
+
+    @classmethod
+    def learn(cls, counted: Sequence[Counted], rate: float) -> DriftDetector:
+        """The same, from what was counted of at most 1,000 conversations."""
+        if len(counted) < LEAST_REFERENCE:
+            return cls(nothing(len(counted)), (), "", rate)
+        tools = tool_names(counted)
+        prompt, often = Counter(one.prompt for one in counted).most_common(1)[0]
+        known = prompt if often >= _SAME_PROMPT * len(counted) else ""
+        return cls(fit([replace(one, values=one.valued(tools)) for one in counted]), tools, known, rate)
 
     def update(self, conversation: dict[str, Any]) -> Verdict:
         """Takes the next conversation in and says what is known now. Never raises."""
-        one = count(conversation, self._tools)
+        return self.take(count(conversation))
+
+    def take(self, counted: Counted) -> Verdict:
+        """The same, with what was counted of it."""
+        one = replace(counted, values=counted.valued(self._tools))
         self._seen += 1
         if self._reference.size < LEAST_REFERENCE:
             return Verdict(evidence={"reference": float(self._reference.size), "needed": float(LEAST_REFERENCE)})
@@ -108,7 +116,8 @@ class DriftDetector:
     def _remember(self, one: Counted) -> None:
         row = self._reference.design(one)
         self._rows = np.vstack([self._rows, row])
-        self._scores = np.vstack([self._scores, self._reference.score(one, row)])
+        scores = self._reference.score(one, row).astype(np.float32)  # as they are stored
+        self._scores = np.vstack([self._scores, scores])
         self._values = np.vstack([self._values, one.values[self._reference.columns].astype(np.float32)])
         self._other_prompts = self._other_prompts + 1 if self._prompt and one.prompt not in ("", self._prompt) else 0
         if len(self._rows) > LONGEST:
@@ -176,10 +185,10 @@ class DriftDetector:
         reference = self._reference
         arrays = {name: getattr(reference, name) for name in _ARRAYS}
         arrays |= {"live_gram": self._gram, "live_cross": self._cross}
-        arrays |= {"rows": self._rows, "scores": self._scores, "values": self._values}
+        arrays |= {"rows": self._rows, "scores": self._scores.astype(np.float32), "values": self._values}
         for name, group in reference.groups.items():
             arrays |= {f"{name}.columns": group.columns, f"{name}.variances": group.variances}
-            arrays[f"{name}.axes"] = group.axes.astype(np.float32)
+            arrays[f"{name}.axes"] = group.axes.astype(np.float16)
         facts = {
             "features": len(FEATURES),
             "size": reference.size,
@@ -219,7 +228,7 @@ class DriftDetector:
         )
         found = cls(reference, facts["tools"], facts["prompt"], facts["rate"])
         found._gram, found._cross = arrays["live_gram"], arrays["live_cross"]
-        found._rows, found._scores, found._values = arrays["rows"], arrays["scores"], arrays["values"]
+        found._rows, found._scores, found._values = arrays["rows"], arrays["scores"].astype(float), arrays["values"]
         found._seen, found._other_prompts = facts["seen"], facts["other_prompts"]
         found._cause, found._since = facts["cause"], facts["since"]
         return found

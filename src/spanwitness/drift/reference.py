@@ -208,7 +208,7 @@ def _group(columns: NDArray[np.int64], left: Floats) -> Group:
     error = ((left**2).sum(1) ** 2).sum() / number**2 - (covariance**2).sum() / number
     share = 1.0 if distance <= 0 else float(np.clip(error / distance, 0, 1))
     variances, axes = np.linalg.eigh((1 - share) * covariance + share * mean * np.eye(width))
-    return Group(columns, axes.astype(np.float32).astype(float), np.maximum(variances, _LEAST_VARIANCE))
+    return Group(columns, axes.astype(np.float16).astype(float), np.maximum(variances, _LEAST_VARIANCE))  # as stored
 
 
 def _cap(left: Floats, group: Group) -> float:

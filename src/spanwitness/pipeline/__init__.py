@@ -3,11 +3,36 @@
 request lane   receive -> decode -> tag -> store -> forward `Ingestion`, inside the sender's request
 review lane    store -> close -> settle -> evaluate -> swap `Review`, on a timer
 after it       store -> forward                             `ScoreForwarding`, where there is a next hop
+               store -> deployment -> swap                  `DeploymentWatch`, what was declared and whether it came
+             store -> alert                                 `Alerting`, where somebody is to be told
 """
 
+from spanwitness.pipeline.alerting import Alerting, AlertRules
+from spanwitness.pipeline.deployment_desk import DeploymentDesk
+from spanwitness.pipeline.deployment_watch import DeploymentWatch
+from spanwitness.pipeline.deployments import Register
 from spanwitness.pipeline.ingestion import Ingestion, IngestRules
+from spanwitness.pipeline.measured_store import MeasuredStore
+from spanwitness.pipeline.measures import Measures
 from spanwitness.pipeline.review import Review, ReviewRules, Sweep
 from spanwitness.pipeline.score_forwarding import ScoreForwarding
 from spanwitness.pipeline.trace_index import TraceIndex
+from spanwitness.pipeline.watch import WatchRules
 
-__all__ = ["IngestRules", "Ingestion", "Review", "ReviewRules", "ScoreForwarding", "Sweep", "TraceIndex"]
+__all__ = [
+    "AlertRules",
+    "Alerting",
+    "DeploymentDesk",
+    "DeploymentWatch",
+    "IngestRules",
+    "Ingestion",
+    "MeasuredStore",
+    "Measures",
+    "Register",
+    "Review",
+    "ReviewRules",
+    "ScoreForwarding",
+    "Sweep",
+    "TraceIndex",
+    "WatchRules",
+]

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 from spanwitness import __version__
 from spanwitness.decode import decode_logs, decode_spans
 from spanwitness.errors import Rejected, StoreError
+from spanwitness.metrics import Meters, names
+from spanwitness.pipeline.deployments import Register
 from spanwitness.pipeline.parcels import Packer
+from spanwitness.pipeline.span_declarations import SpanDeclarations, Told, told_by_spans
 from spanwitness.pipeline.trace_index import TraceIndex
 from spanwitness.receive import Caller, Outcome, Signal
 from spanwitness.store.batch import Batcher, BatchLimits, Pending, Work
@@ -56,6 +59,7 @@ class Rows:
     items: pa.Table
     index: pa.Table
     token: str
+    declared: Sequence[Told] = ()
 
 
 class Ingestion:
@@ -67,6 +71,7 @@ class Ingestion:
         clock: what time it is.
         onward: the way to the next hop; None where there is none.
         logs_onward: whether log records go there too.
+        meters: where it is counted.
     """
 
     def __init__(
@@ -77,13 +82,16 @@ class Ingestion:
         onward: Onward | None = None,
         *,
         logs_onward: bool = True,
+        meters: Meters | None = None,
     ) -> None:
         self._store = store
         self._rules = rules
         self._clock = clock
         self._onward = onward
+        self._meters = meters or Meters()
         packed = {Signal.TRACES, Signal.LOGS} if logs_onward else {Signal.TRACES}
         self._packer = Packer(onward.tally, packed) if onward is not None else None
+        self._declarations = SpanDeclarations(Register(store).record)
         self.index = TraceIndex(store)
         pass_on = onward.pass_on if onward is not None else None
         self._batchers: dict[Signal, Batcher[Rows]] = {
@@ -104,6 +112,7 @@ class Ingestion:
 
     async def __call__(self, body: bytes, signal: Signal, caller: Caller) -> Outcome:
         """See receive.Ingest."""
+        self._meters.add(names.BYTES, caller.transport, signal.value, by=len(body))
         if self._packer is not None and self._onward is not None and self._packer.takes(signal):
             self._onward.check()
         return _outcome(await self._batchers[signal].put(body, self._bound_tenant(caller)))
@@ -115,12 +124,15 @@ class Ingestion:
             batch = decode_spans(bodies)
             tagged = tag_spans(batch, tenants, self._rules.tenant, now)
             items = tagged.drop_columns(_NOT_STORED)
-            rows = Rows("otel_traces", items, index_traces(tagged), self._token(bodies, tenants))
+            declared = told_by_spans(batch, tagged, now)
+            rows = Rows("otel_traces", items, index_traces(tagged), self._token(bodies, tenants), declared)
         else:
             batch = decode_logs(bodies)
             tagged = tag_logs(batch, tenants, self._rules.tenant, now)
             items = tagged.drop_columns(_NOT_STORED_OF_LOGS)
             rows = Rows("otel_logs", items, index_traces(tagged), self._token(bodies, tenants))
+        for problem in batch.problems.values():
+            self._meters.add(names.REJECTED, signal.value, names.INVALID, by=problem.rejected)
         if self._packer is None:
             return Work(rows, batch.problems)
         return self._packer.work(rows, bodies, batch, tagged, signal)
@@ -129,6 +141,7 @@ class Ingestion:
         """Stores a batch; durable when this returns. The index comes after: what it counts as arrived can be read."""
         if len(rows.items):
             self._store.insert(rows.table, compact(rows.items), rows.token)
+        self._declarations.take(rows.declared)
         if len(rows.index):
             self._indexed(rows.index)
 

@@ -17,9 +17,14 @@ from spanwitness.close import ClosePolicy, Due, by_conversation, due
 from spanwitness.errors import StoreError, fault
 from spanwitness.evaluators import BUNDLE, Bundle, run
 from spanwitness.model import Conversation, LogRecord, OpenTrace, Score, Slot, SpanRecord, Swap, Transcript
-from spanwitness.pipeline.ledger import update_ledger
+from spanwitness.pipeline.contracts import ContractBook
+from spanwitness.pipeline.ledger import Ledger
+from spanwitness.pipeline.score_shift import ScoreShifts
+from spanwitness.pipeline.watch import Watch, WatchRules
 from spanwitness.settle import digest, facts, settle
 from spanwitness.store import Store, record, rows
+from spanwitness.store.uses import Used, replace_uses
+from spanwitness.swap import uses_of
 from spanwitness.transcript import rebuild
 
 if TYPE_CHECKING:
@@ -49,32 +54,30 @@ class ReviewRules:
 
     Attributes:
         chunk_spans: about how many spans are held in memory at once.
+        watch: how slots are watched for disguised swaps; None: not at all.
     """
 
     close: ClosePolicy = field(default_factory=ClosePolicy)
     bundle: Bundle = BUNDLE
     chunk_spans: int = 5_000
+    watch: WatchRules | None = None
 
 
 @dataclass(slots=True)
 class Sweep:
-    """What one pass of the review lane did."""
+    """What one pass of the review lane did. `waiting`: the traces that it left open, where it looked at all of them."""
 
     closed: int = 0
     revised: int = 0
     unchanged: int = 0
     failed: int = 0
+    waiting: int | None = None
     scores: int = 0
     swaps: list[Swap] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
         """What became of the conversations."""
-        return {
-            "closed": self.closed,
-            "revised": self.revised,
-            "unchanged": self.unchanged,
-            "failed": self.failed,
-        }
+        return {name: getattr(self, name) for name in ("closed", "revised", "unchanged", "failed")}
 
 
 @dataclass(slots=True)
@@ -88,19 +91,28 @@ class _Written:
     slots: set[Slot] = field(default_factory=set)
     moved_from: dict[str, str] = field(default_factory=dict)
     judged: set[str] = field(default_factory=set)
+    uses: list[Used] = field(default_factory=list)
+    new: list[Conversation] = field(default_factory=list)
 
 
 class Review:
     """Closes what is over. One instance a store; not for several threads at once."""
 
-    def __init__(self, store: Store, rules: ReviewRules) -> None:
+    def __init__(self, store: Store, rules: ReviewRules, contracts: ContractBook | None = None) -> None:
         self._store = store
         self._rules = rules
+        self._contracts = contracts or ContractBook(store, rules.bundle)
+        self._ledger = Ledger(store)
+        self._score_shifts = ScoreShifts(store)
+        self._watch = Watch(store, rules.watch) if rules.watch is not None else None
         self._looked_through = False
 
     def sweep(self, now: dt.datetime, progress: Progress = lambda _done, _all: None) -> Sweep:
         """Closes every conversation that is over at `now`."""
-        swept = self._close(due(self._open(now), now, self._rules.close), now, progress)
+        found = self._open(now)
+        over = due(found, now, self._rules.close)
+        swept = self._close(over, now, progress)
+        swept.waiting = len(found) - sum(len(one.traces) for one in over)
         self._looked_through = True
         return swept
 
@@ -136,8 +148,19 @@ class Review:
         ]
         return self._close(wanted, now, lambda _done, _all: None)
 
+    def rejudge(self, tenant: str, now: dt.datetime) -> list[Swap]:
+        """See Ledger.rejudge. Raises StoreError."""
+        return self._ledger.rejudge(tenant, now)
+
+    def finish(self, now: dt.datetime) -> None:
+        """Stores what a next process would else have to read again. Raises StoreError: nothing is lost by it."""
+        if self._watch is not None:
+            self._watch.flush(now)
+
     def _close(self, wanted: Sequence[Due], now: dt.datetime, progress: Progress) -> Sweep:
         sweep, done = Sweep(), 0
+        self._contracts.refresh()
+        sweep.swaps += self._ledger.sweep(now)
         for chunk in _chunks(wanted, self._rules.chunk_spans):
             self._settle_all(chunk, now, sweep)
             done += len(chunk)
@@ -177,8 +200,11 @@ class Review:
             return
         written = self._judge(chunk, traces, last, now, sweep)
         also = self._resettle(written, now, sweep, tenant) if written.moved_from else []
-        self._write(written)
-        sweep.swaps += update_ledger(self._store, tenant, written.slots, now)
+        if self._watch is not None:  # before a revision counts: what it passed over would not come again
+            sweep.swaps += self._watch.take(written.new, now)
+        self._write(written, tenant)
+        sweep.swaps += self._ledger.update(tenant, written.slots, now)
+        self._score_shifts.refresh(tenant, written.slots, now)
         # The spans themselves come after all that is derived from them: until they are rewritten, a sweep that starts
         # over sees from where each of them moved.
         self._rewrite_spans(written, tenant, [*traces, *also], now)
@@ -244,21 +270,16 @@ class Review:
         if unchanged:
             sweep.unchanged += 1
             return
-        self._record(conversation, one.reason, source, content, written, now)
+        sweep.scores += self._record(conversation, one.reason, source, content, written, now)
+        written.new += [conversation] if self._watch is not None else []
         sweep.closed += last.number == 0
         sweep.revised += last.number > 0
-        sweep.scores += len(self._rules.bundle.evaluators)
 
     def _record(
-        self,
-        conversation: Conversation,
-        reason: str,
-        source: str,
-        content: str,
-        written: _Written,
-        now: dt.datetime,
-    ) -> None:
-        scores = [run(evaluator, conversation) for evaluator in self._rules.bundle.evaluators]
+        self, conversation: Conversation, reason: str, source: str, content: str, written: _Written, now: dt.datetime
+    ) -> int:
+        bundle = self._contracts.bundle(conversation)
+        scores = [run(evaluator, conversation) for evaluator in bundle.evaluators]
         closed = rows.Closed(
             conversation=conversation,
             facts=facts(conversation),
@@ -269,11 +290,12 @@ class Review:
             traces=tuple(sorted({step.span.trace_id for step in conversation.steps})),
         )
         written.conversations.append(rows.conversation_row(closed, now))
+        written.uses.append(Used(conversation.conversation_id, conversation.revision, uses_of(conversation)))
         written.steps += [rows.step_row(conversation, step, now) for step in conversation.steps]
-        bundle = self._rules.bundle
         written.scores += [
             rows.score_row(conversation, score, bundle.threshold(score.evaluator), now) for score in scores
         ]
+        return len(scores)
 
     def _resettle(self, written: _Written, now: dt.datetime, sweep: Sweep, tenant: str) -> list[OpenTrace]:
         """Conversations that lost a trace, since its true id arrived later, get a revision without it.
@@ -289,6 +311,7 @@ class Review:
         for identity, new in moved.items():
             if identity not in left and identity in last and last[identity].digest:
                 written.conversations.append(rows.emptied_row(tenant, identity, last[identity].number + 1, now, new))
+                written.uses.append(Used(identity, last[identity].number + 1, ()))
                 sweep.revised += 1
         again = [Due(tenant, identity, "requested", tuple(group)) for identity, group in left.items()]
         if again:
@@ -298,10 +321,12 @@ class Review:
             written.scores += more.scores
             written.settlements += more.settlements
             written.slots |= more.slots
+            written.uses += more.uses
         return traces
 
-    def _write(self, written: _Written) -> None:
+    def _write(self, written: _Written, tenant: str) -> None:
         """The conversation's own row goes last: it is what makes a revision count."""
+        replace_uses(self._store, tenant, written.uses)
         tables = (("steps", written.steps), ("scores", written.scores), ("conversations", written.conversations))
         for table, entries in tables:
             if entries:
@@ -318,10 +343,10 @@ class Review:
 
 
 def _chunks(wanted: Sequence[Due], spans: int) -> Iterator[list[Due]]:
-    """Conversations of one tenant at a time, about so many spans together."""
+    """Conversations of one tenant at a time, in order of their beginning, about so many spans together."""
     chunk: list[Due] = []
     size = 0
-    for one in sorted(wanted, key=lambda one: one.tenant):
+    for one in sorted(wanted, key=_begin):
         weight = sum(trace.spans for trace in one.traces)
         if chunk and (one.tenant != chunk[0].tenant or size + weight > spans):
             yield chunk
@@ -330,6 +355,10 @@ def _chunks(wanted: Sequence[Due], spans: int) -> Iterator[list[Due]]:
         size += weight
     if chunk:
         yield chunk
+
+
+def _begin(one: Due) -> tuple[str, dt.datetime, str]:
+    return one.tenant, min(trace.start for trace in one.traces), one.conversation_id
 
 
 def _group(items: Iterable[Any], traces: Sequence[OpenTrace], trace_of: Callable[[Any], str]) -> dict[str, list[Any]]:

@@ -62,6 +62,23 @@ class Ingest(Protocol):
         """
 
 
+class Answered(Protocol):
+    """Is told of every answer, for whoever counts them."""
+
+    def __call__(self, transport: str, signal: Signal, code: str) -> None:
+        """Takes no time and never raises.
+
+        Args:
+            transport: "grpc" or "http".
+            signal: what the request carried.
+            code: the status code, by name ("OK") or by number ("200").
+        """
+
+
+def untold(transport: str, signal: Signal, code: str) -> None:
+    """Nobody counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds on memory, for each transport.

@@ -11,6 +11,7 @@ import grpc.aio
 
 from spanwitness.receive import (
     DEFAULT_LIMITS,
+    Answered,
     Caller,
     Ingest,
     Limits,
@@ -20,6 +21,7 @@ from spanwitness.receive import (
     fold,
     host_port,
     listen,
+    untold,
 )
 from spanwitness.receive.statuses import Refusal, acknowledgement, refusal_of
 
@@ -37,10 +39,13 @@ SERVICES: Final = {
 class GrpcReceiver:
     """One gRPC server. Many calls are in flight at once; gzip and deflate are inflated by gRPC, within the limit."""
 
-    def __init__(self, ingest: Ingest, address: str, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, ingest: Ingest, address: str, limits: Limits = DEFAULT_LIMITS, *, answered: Answered = untold
+    ) -> None:
         self._ingest = ingest
         self._address = address
         self._limits = limits
+        self._answered = answered
         self._room = Room(limits)
         self._server: grpc.aio.Server | None = None
 
@@ -73,7 +78,10 @@ class GrpcReceiver:
                 take(len(body))
                 outcome = await self._ingest(body, signal, _caller(context))
         except Exception as error:  # noqa: BLE001 - a fault of ours must reach the sender as retryable
-            return await _refuse(context, refusal_of(error))
+            refusal = refusal_of(error)
+            self._answered("grpc", signal, refusal.grpc)
+            return await _refuse(context, refusal)
+        self._answered("grpc", signal, "OK")
         return acknowledgement(signal, outcome).SerializeToString()
 
 

@@ -18,7 +18,20 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from spanwitness.errors import Busy
-from spanwitness.receive import DEFAULT_LIMITS, Caller, Ingest, Limits, Outcome, Room, Signal, fold, host_port, listen
+from spanwitness.receive import (
+    DEFAULT_LIMITS,
+    Answered,
+    Caller,
+    Ingest,
+    Limits,
+    Outcome,
+    Room,
+    Signal,
+    fold,
+    host_port,
+    listen,
+    untold,
+)
 from spanwitness.receive.inflate import CODINGS, Coding, Inflater
 from spanwitness.receive.otlp_json import to_protobuf
 from spanwitness.receive.statuses import Encoding, Refusal, acknowledgement, encode, refusal_of
@@ -56,11 +69,13 @@ class _Export:
     limits: Limits
     room: Room
     converting: asyncio.Lock
+    answered: Answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # A sender that went away while its body was read waits for no answer.
         with suppress(ClientDisconnect):
             response = await self._answer(Request(scope, receive))
+            self.answered("http", self.signal, str(response.status_code))
             await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -111,18 +126,25 @@ class _Export:
             return await asyncio.to_thread(to_protobuf, body, self.signal)
 
 
-def otlp_routes(ingest: Ingest, limits: Limits = DEFAULT_LIMITS, *, allowed_origins: Sequence[str] = ()) -> list[Route]:
+def otlp_routes(
+    ingest: Ingest,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    allowed_origins: Sequence[str] = (),
+    answered: Answered = untold,
+) -> list[Route]:
     """The routes of OTLP/HTTP, to stand in an application beside others.
 
     Args:
         ingest: stores a request.
         limits: bounds on memory, shared by the routes.
         allowed_origins: web pages that may send (CORS): "*", or origins in which * stands for any part. Empty: none.
+        answered: is told of every answer.
     """
     room, converting = Room(limits), asyncio.Lock()
     middleware = [_cors(allowed_origins)] if allowed_origins else []
     return [
-        Route(path, _Export(signal, ingest, limits, room, converting), name=path, middleware=middleware)
+        Route(path, _Export(signal, ingest, limits, room, converting, answered), name=path, middleware=middleware)
         for path, signal in PATHS.items()
     ]
 

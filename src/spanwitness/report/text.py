@@ -20,7 +20,10 @@ _LEAST_ID: Final = 12
 _LEAST_PROSE: Final = 20
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _BLOCKS_ASCII: Final = "12345678"
+_GOES_ON: Final = " \\"
 _SHELL: Final = "spanwitness"
+_UNITS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+_ALMOST: Final = 0.99
 _ROUNDING: Final = 1e-9  # 0.29 * 100 is 28.999999999999996
 
 
@@ -62,8 +65,24 @@ def verified(share: float) -> str:
         return "verified"
     if share <= 0:
         return "not told by the instrumentation"
-    percent = min(int(share * 100 + _ROUNDING), 99)
-    return f"{percent} % verified" if percent else "under 1 % verified"
+    return f"{percent(min(share, _ALMOST))} verified"
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1, rounded down: `100 %` is all of it, `0 %` none."""
+    whole = int(share * 100 + _ROUNDING)
+    return f"{whole} %" if whole or share <= 0 else "under 1 %"
+
+
+def span(seconds: float) -> str:
+    """How long something took, in its two largest units: `3 d 4 h`, `16 min`, `40 s`."""
+    largest = next((at for at, (_, length) in enumerate(_UNITS) if seconds >= length), len(_UNITS) - 1)
+    rest = round(seconds)
+    told: list[str] = []
+    for unit, length in _UNITS[largest : largest + 2]:
+        number, rest = divmod(rest, length)
+        told += [f"{number} {unit}"] if number or not told else []
+    return " ".join(told)
 
 
 def place(row: Mapping[str, Any]) -> str:
@@ -126,6 +145,27 @@ class Middle:
 
 
 @dataclass(frozen=True, slots=True)
+class Runnable:
+    """A command of the shell on lines of its own: where it is too long it goes on in the next, to be pasted as it is.
+
+    In a table it would be filled up with blanks, and a backslash before a blank is another thing.
+    """
+
+    value: str
+    indent: int = 0
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        row, room = " " * self.indent, max(options.max_width - len(_GOES_ON), 1)
+        for number, word in enumerate(map(shlex.quote, shlex.split(plain(self.value)))):
+            if number and cell_len(row) + 1 + cell_len(word) > room:
+                yield Text(row + _GOES_ON, no_wrap=True, overflow="ignore")
+                row = f"{' ' * (self.indent + 2)}{word}"
+            else:
+                row = f"{row} {word}" if number else f"{row}{word}"
+        yield Text(row, no_wrap=True, overflow="ignore")
+
+
+@dataclass(frozen=True, slots=True)
 class Clipped:
     """Prose in at most so many lines, its end cut where there is more."""
 
@@ -145,16 +185,26 @@ class Clipped:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Shares from 0 to 1, a block each. A dot is a share of nothing; a blank, None, that there was nothing to share."""
+    """Shares from 0 to 1, a block each. A dot is a share of nothing; a blank, None, that there was nothing to share.
+
+    With `since`, an indented line in two parts: what was before a change, and what since.
+    """
 
     shares: Sequence[float | None]
+    since: Sequence[float | None] | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        blocks, dot = (_BLOCKS_ASCII, ".") if options.ascii_only else (_BLOCKS, "·")
-        yield Text("".join(" " if share is None else _block(share, blocks, dot) for share in self.shares), no_wrap=True)
+        shown = _row(self.shares, options)
+        yield Text(shown if self.since is None else f"  {shown}|{_row(self.since, options)}", no_wrap=True)
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(len(self.shares), len(self.shares)).clamp(None, options.max_width)
+        width = len(self.shares) + (0 if self.since is None else len(self.since) + 3)
+        return Measurement(width, width).clamp(None, options.max_width)
+
+
+def _row(shares: Sequence[float | None], options: ConsoleOptions) -> str:
+    blocks, dot = (_BLOCKS_ASCII, ".") if options.ascii_only else (_BLOCKS, "·")
+    return "".join(" " if share is None else _block(share, blocks, dot) for share in shares)
 
 
 def shortened(value: str, width: int, gap: str = "…") -> str:

@@ -1,4 +1,4 @@
-"""What the review lane reads from the store: open traces, the spans and logs of conversations, the uses of models."""
+"""What the review lane reads from the store: open traces, the spans and logs of conversations."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spanwitness.identity import SOURCE_TRACE, split_candidate
-from spanwitness.model import Event, LogRecord, OpenTrace, Slot, SpanRecord, Use
+from spanwitness.model import Event, LogRecord, OpenTrace, Slot, SpanRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from spanwitness.store.clickhouse import Store
 
@@ -44,6 +44,7 @@ SELECT TraceId, SpanId, toUnixTimestamp64Nano(Timestamp) AS time, EventName, Bod
 FROM otel_logs FINAL
 WHERE TenantId = {tenant:String} AND TraceId IN {traces:Array(String)}
   AND toStartOfHour(Timestamp) >= toStartOfHour({start:DateTime}) AND Timestamp <= {end:DateTime} + 1
+ORDER BY Timestamp, RecordHash  -- those of one moment would else be read in another order the next time
 """
 
 _LAST = """
@@ -57,29 +58,9 @@ GROUP BY ConversationId
 # The role of a call: a voice agent hears with one model, thinks with another and speaks with a third.
 _ROLE = "multiIf(StepKind != 'speech', toString(StepKind), Actor = 'customer', 'stt', 'tts')"
 
-_USES = f"""
-SELECT ServiceName, AgentName, {_ROLE} AS Role, ConversationId, ModelVersion, Provider, RequestedModel, ServedModel,
-       min(StartedAt) AS first, max(StartedAt) AS last, toUnixTimestamp64Nano(first) AS first_ns,
-       argMin(TraceId, (StartedAt, Step)) AS trace, count() AS calls
-FROM steps_latest
-WHERE TenantId = {{tenant:String}} AND (ServiceName, AgentName, Role) IN {{slots:Array(Tuple(String, String, String))}}
-  AND ModelVersion != ''
-GROUP BY ServiceName, AgentName, Role, ConversationId, ModelVersion, Provider, RequestedModel, ServedModel
-"""
-
 _SLOTS = f"""
 SELECT DISTINCT ServiceName, AgentName, {_ROLE} AS Role FROM steps FINAL
 WHERE TenantId = {{tenant:String}} AND ConversationId IN {{conversations:Array(String)}} AND ModelVersion != ''
-"""
-
-_VERSIONS = """
-SELECT ServiceName, AgentName, StepKind, ModelVersion FROM model_versions FINAL
-WHERE TenantId = {tenant:String} AND (ServiceName, AgentName, StepKind) IN {slots:Array(Tuple(String, String, String))}
-"""
-
-_SWAPS = """
-SELECT * FROM model_swaps FINAL
-WHERE TenantId = {tenant:String} AND (ServiceName, AgentName, StepKind) IN {slots:Array(Tuple(String, String, String))}
 """
 
 
@@ -242,102 +223,3 @@ def slots_of(store: Store, tenant: str, conversations: Sequence[str]) -> set[Slo
         return set()
     rows = store.rows(_SLOTS, {"tenant": tenant, "conversations": list(conversations)})
     return {Slot(tenant, row["ServiceName"], row["AgentName"], row["Role"]) for row in rows}
-
-
-def known_versions(store: Store, tenant: str, slots: Iterable[Slot]) -> set[tuple[Slot, str]]:
-    """The versions that stand in the record for some slots of a tenant."""
-    parameters = _of_slots(tenant, slots)
-    found = store.rows(_VERSIONS, parameters) if parameters["slots"] else []
-    return {(_slot_of(tenant, row), row["ModelVersion"]) for row in found}
-
-
-def uses_of(store: Store, tenant: str, slots: Iterable[Slot]) -> list[Use]:
-    """All uses of models in some slots of a tenant, in the newest revision of each conversation."""
-    parameters = _of_slots(tenant, slots)
-    return [_use(tenant, row) for row in store.rows(_USES, parameters)] if parameters["slots"] else []
-
-
-def _of_slots(tenant: str, slots: Iterable[Slot]) -> dict[str, Any]:
-    return {"tenant": tenant, "slots": [(slot.service, slot.agent, slot.step_kind) for slot in sorted(slots)]}
-
-
-def _slot_of(tenant: str, row: dict[str, Any]) -> Slot:
-    return Slot(tenant, row["ServiceName"], row["AgentName"], row["StepKind"])
-
-
-def _use(tenant: str, row: dict[str, Any]) -> Use:
-    return Use(
-        slot=Slot(tenant, row["ServiceName"], row["AgentName"], row["Role"]),
-        conversation_id=row["ConversationId"],
-        version=row["ModelVersion"],
-        provider=row["Provider"],
-        requested=row["RequestedModel"],
-        served=row["ServedModel"],
-        first=_from_arrow(row["first"]),
-        last=_from_arrow(row["last"]),
-        first_trace=row["trace"],
-        calls=row["calls"],
-        first_ns=row["first_ns"],
-    )
-
-
-def _from_arrow(value: Any) -> dt.datetime:
-    moment: dt.datetime = value.to_pydatetime(warn=False) if hasattr(value, "to_pydatetime") else value
-    return _utc(moment)
-
-
-@dataclass(frozen=True, slots=True)
-class SwapKey:
-    """What makes a swap the same one."""
-
-    slot: Slot
-    swap_class: str
-    from_version: str
-    to_version: str
-    occurrence: int
-
-
-@dataclass(frozen=True, slots=True)
-class KnownSwap:
-    """A swap as it stands in the ledger.
-
-    Attributes:
-        facts: when and where it was first seen, conversations before and after, evidence.
-    """
-
-    detected: dt.datetime
-    facts: tuple[int, str, str, int, int, str]
-    row: dict[str, Any]
-
-    def withdrawn_row(self, now: dt.datetime) -> dict[str, Any]:
-        """The row that takes it back."""
-        return {**self.row, "UpdatedAt": now.astimezone(dt.UTC).replace(tzinfo=None), "Withdrawn": 1}
-
-
-def known_swaps(store: Store, tenant: str, slots: Iterable[Slot]) -> dict[SwapKey, KnownSwap]:
-    """The ledger's entries for some slots of a tenant."""
-    parameters = _of_slots(tenant, slots)
-    found = store.rows(_SWAPS, parameters) if parameters["slots"] else []
-    return {
-        SwapKey(_slot_of(tenant, row), row["Class"], row["FromVersion"], row["ToVersion"], row["Occurrence"]): _known(
-            row
-        )
-        for row in found
-    }
-
-
-def _known(row: dict[str, Any]) -> KnownSwap:
-    facts = (
-        milliseconds(_from_arrow(row["FirstSeenAt"])),
-        row["FirstTraceId"],
-        row["FirstConversationId"],
-        row["ConversationsBefore"],
-        row["ConversationsAfter"],
-        row["Evidence"],
-    )
-    return KnownSwap(_from_arrow(row["DetectedAt"]), facts, row)
-
-
-def milliseconds(moment: dt.datetime) -> int:
-    """A moment as the ledger compares it."""
-    return int(moment.timestamp() * 1000)

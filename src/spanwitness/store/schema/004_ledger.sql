@@ -70,6 +70,17 @@ ALTER TABLE model_swaps
     -- JSON, by evaluator: means before and after, difference with its 95 % interval, sample sizes.
     ADD COLUMN IF NOT EXISTS ScoreShift String DEFAULT '{}' AFTER Evidence;
 
+-- By which contracts and declarations the whole ledger of a tenant was last judged: digests of them.
+CREATE TABLE IF NOT EXISTS ledger_terms
+(
+    TenantId LowCardinality(String),
+    Contracts UInt64,
+    Deployments UInt64,
+    UpdatedAt DateTime64(3)
+)
+ENGINE = ReplacingMergeTree(UpdatedAt)
+ORDER BY TenantId;
+
 -- Changes that somebody declared.
 CREATE TABLE IF NOT EXISTS deployments
 (
@@ -134,16 +145,43 @@ CREATE TABLE IF NOT EXISTS alerts
 ENGINE = ReplacingMergeTree(UpdatedAt)
 ORDER BY (TenantId, SwapId, Receiver);
 
--- What the watch for disguised swaps knows of a slot: features of conversations, no words of them.
+-- What the watch for disguised swaps counted of each conversation in a slot: habits as numbers, no words of it.
+CREATE TABLE IF NOT EXISTS drift_features
+(
+    TenantId LowCardinality(String),
+    ServiceName LowCardinality(String),
+    AgentName LowCardinality(String),
+    StepKind LowCardinality(String),
+    ConversationId String,
+    -- 1 for the first conversation that the watch took in of this slot, 2 for the next: the order that it judges in.
+    Number UInt64 CODEC(Delta, ZSTD(1)),
+    ModelVersion LowCardinality(String),
+    PromptVersion LowCardinality(String),
+    StartedAt DateTime64(9),
+    TraceId String,
+    Features String CODEC(ZSTD(3)),
+    TakenAt DateTime64(3)
+)
+ENGINE = ReplacingMergeTree(TakenAt)
+ORDER BY (TenantId, ServiceName, AgentName, StepKind, ConversationId);
+
+-- How far the watch is with each model version of a slot. What was taken in after `Number` is read again from above.
 CREATE TABLE IF NOT EXISTS drift_states
 (
     TenantId LowCardinality(String),
     ServiceName LowCardinality(String),
     AgentName LowCardinality(String),
     StepKind LowCardinality(String),
-    State String CODEC(ZSTD(3)),
+    ModelVersion LowCardinality(String),
+    -- learning, watching or alarmed.
+    Phase LowCardinality(String),
+    -- Conversations of the reference so far, and how many it is to have.
+    Learnt UInt64,
+    Needed UInt64,
     Conversations UInt64,
+    Number UInt64,
+    State String CODEC(ZSTD(3)),
     UpdatedAt DateTime64(3)
 )
 ENGINE = ReplacingMergeTree(UpdatedAt)
-ORDER BY (TenantId, ServiceName, AgentName, StepKind);
+ORDER BY (TenantId, ServiceName, AgentName, StepKind, ModelVersion);

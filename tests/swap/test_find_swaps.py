@@ -5,47 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanwitness.model import Slot, Swap, Use
+from spanwitness.model import Slot, Swap
 from spanwitness.model_names import relation
 from spanwitness.swap import find_swaps, version_uses
+from tests.swap.built import BEGIN, FULL, MINI, NEW, SERVED, SLOT, talks, use
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-BEGIN = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
-SLOT = Slot("acme", "claims", "assistant", "llm")
-FULL, MINI, NEW = "gpt-4o-2024-08-06", "gpt-4o-mini-2024-07-18", "gpt-4.1-2025-04-14"
-SERVED = {"A": FULL, "B": MINI, "C": NEW}
-
-
-def use(talk: int, served: str, *, at: float | None = None, lasts: float = 10, **fields: Any) -> Use:
-    """What conversation number `talk` made of a model; it begins `talk` minutes after the beginning."""
-    first = BEGIN + dt.timedelta(seconds=talk * 60 if at is None else at)
-    usual = {
-        "slot": SLOT,
-        "conversation_id": f"c{talk:04}",
-        "version": f"openai/{served}" if served else "openai/gpt-4o?",
-        "provider": "openai",
-        "requested": "gpt-4o",
-        "served": served,
-        "first": first,
-        "last": first + dt.timedelta(seconds=lasts),
-        "first_trace": f"trace-{talk}",
-        "calls": 3,
-        "first_ns": round(first.timestamp() * 10**9),
-    }
-    return Use(**{**usual, **fields})
-
-
-def talks(letters: str) -> list[Use]:
-    """A conversation for each letter: A and B served, ? not told."""
-    return [use(number, SERVED.get(letter, "")) for number, letter in enumerate(letters)]
+    from spanwitness.model import Use
 
 
 def versions(uses: Iterable[Use]) -> list[Swap]:
@@ -90,6 +64,7 @@ def test_a_swap_says_who_where_since_when_and_how_many() -> None:
         after=2,
         severity="page",
         evidence={"requested": "gpt-4o", "served": MINI, "calls_in_first_conversation": 3},
+        share_now=0.4,
     )
 
 
@@ -150,6 +125,10 @@ def test_a_canary_that_takes_over_little_by_little_is_told_once() -> None:
     chance = random.Random(7)  # noqa: S311 - the same traffic in every run
     grows = "".join("B" if chance.random() < number / 300 else "A" for number in range(300))
     assert len(told(talks("A" * 50 + grows + "B" * 100))) == 1
+
+
+def test_a_steady_canary_that_takes_over_at_once_is_told_once() -> None:
+    assert told(talks("A" * 20 + "AAAAAAAAAB" * 8 + "B" * 60)) == [("c0029", "A", "B", 1)]
 
 
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.35, 0.5, 0.95])

@@ -1,0 +1,65 @@
+"""What a contract would do, in words: for whoever is about to put it into force."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spanwitness.contract import is_glob, provider_in
+from spanwitness.model_names import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from spanwitness.contract.document import Draft
+    from spanwitness.model import Contract
+
+
+def explain(draft: Draft, thresholds: Mapping[str, float | None]) -> list[tuple[str, str]]:
+    """Labels and lines. `thresholds`: what each evaluator that runs under it is held against, None for nothing."""
+    contract = draft.contract
+    return [
+        ("holds", _validity(draft)),
+        *(("approved", line) for line in _approved(contract)),
+        *(("alias", line) for line in _aliases(contract)),
+        ("verified", _verified(contract)),
+        ("notice", f"{contract.notice} before a change" if contract.notice else "none agreed"),
+        *(("evaluate", f"{name}, {_threshold(value)}") for name, value in thresholds.items()),
+    ]
+
+
+def _validity(draft: Draft) -> str:
+    starts, ends = draft.contract.valid_from, draft.contract.valid_until
+    begin = f"from {starts.isoformat()}" if draft.dated else "from when it is first read"
+    return f"{begin} until {ends.isoformat()}" if ends else f"{begin} until further notice"
+
+
+def _approved(contract: Contract) -> Iterator[str]:
+    if not contract.approved:
+        yield "any model"
+    for pattern in contract.approved:
+        yield f"{pattern}: {_models(pattern)}"
+
+
+def _models(pattern: str) -> str:
+    provider, model = provider_in(pattern.lower())
+    read, by = parse(model), f"of {provider}" if provider else "of any provider"
+    if is_glob(model):
+        return f"every model {by} with a name like {model}"
+    if read.snapshot:
+        return f"{read.family} {by}, snapshot {read.snapshot} alone"
+    return f"{read.family} {by}, any snapshot"
+
+
+def _aliases(contract: Contract) -> Iterator[str]:
+    for requested, served in contract.aliases:
+        yield f"{requested} answered by {served} is no mismatch"
+
+
+def _verified(contract: Contract) -> str:
+    if contract.min_verified is None:
+        return "no share agreed"
+    return f"at least {contract.min_verified * 100:g} % of the calls must tell which model answered"
+
+
+def _threshold(value: float | None) -> str:
+    return "no threshold" if value is None else f"threshold {value}"

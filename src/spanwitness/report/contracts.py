@@ -1,0 +1,140 @@
+"""What was agreed with each tenant: every version, since when it holds, when it was recorded, and what it changed."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.text import Text
+
+from spanwitness.report.sql import Ask, fetch, matching
+from spanwitness.report.text import clock, count, labelled, line, lines, plain, prose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Group, RenderableType
+
+Row = dict[str, Any]
+
+# A version that never held (it was replaced as of its own beginning) is told as that, not as ended.
+_CONTRACTS: Final = """
+SELECT * EXCEPT (UpdatedAt),
+       multiIf(ValidUntil IS NOT NULL AND ValidUntil <= ValidFrom, 'replaced', ValidFrom > now64(3), 'to come',
+               ValidUntil IS NOT NULL AND ValidUntil <= now64(3), 'ended', 'in force') AS State,
+       greatest(dateDiff('second', ValidFrom, RecordedAt), 0) AS RecordedLateSeconds
+FROM contracts WHERE {where} ORDER BY TenantId, Version
+"""
+
+_LATE: Final = (
+    "'late': put on record after the time from which it holds. What was judged in between was judged by the terms"
+    " before it: compare RecordedAt with ScoredAt of the scores."
+)
+_NONE: Final = (
+    "No contract is on record. One is a file TENANT.toml in the folder that the configuration names: contracts.folder."
+)
+
+
+def rows(ask: Ask, *, tenant: str | None = None) -> list[Row]:
+    """A row for each version of each tenant's contract, in that order.
+
+    Beyond the columns of the table: `State` now (`in force`, `to come`, `ended`, or `replaced` where it never held),
+    `RecordedLateSeconds` after its beginning, and `Changes` against the version before, one text each.
+    """
+    found = fetch(ask, _CONTRACTS.replace("{where}", matching(TenantId=tenant)))
+    for _, versions in groupby(found, key=lambda row: row["TenantId"]):
+        before: Row | None = None
+        for row in versions:
+            row["Changes"] = [] if before is None else list(_changes(before, row))
+            before = row
+    return found
+
+
+def render(rows: Sequence[Row]) -> Group:
+    """Of each tenant the versions, each with what was agreed first, and what changed since."""
+    parts: list[RenderableType] = []
+    for tenant, versions in groupby(rows, key=lambda row: row["TenantId"]):
+        parts.append(Text(plain(tenant or "(no tenant)"), "bold"))
+        for row in versions:
+            parts += [line(_headline(row)), _facts(row), ""]
+    parts.append(line(f"{count(len(rows), 'version')} on record."))
+    if any(row["RecordedLateSeconds"] for row in rows):
+        parts.append(line(_LATE))
+    return lines(*parts)
+
+
+def show(ask: Ask, *, tenant: str | None = None) -> RenderableType:
+    """The report, or why there is none."""
+    found = rows(ask, tenant=tenant)
+    if found:
+        return render(found)
+    return line(_NONE if tenant is None else f"No contract of tenant {tenant!r} is on record.")
+
+
+def _headline(row: Row) -> str:
+    until = f" until {clock(row['ValidUntil'])}" if row["ValidUntil"] else ""
+    return f"  version {row['Version']}, {row['State']}: from {clock(row['ValidFrom'])}{until} UTC"
+
+
+def _facts(row: Row) -> RenderableType:
+    late = f", {_time(row['RecordedLateSeconds'])} late" if row["RecordedLateSeconds"] else ""
+    facts = [
+        ("name", prose(row["Name"])),
+        ("recorded", f"{clock(row['RecordedAt'])} UTC{late}, from {plain(row['Source'])}"),
+    ]
+    told = [*_changes(_NOTHING, row)] if row["Version"] == 1 else row["Changes"]
+    label = "agreed" if row["Version"] == 1 else "changed"
+    facts += [(label if number == 0 else "", prose(text)) for number, text in enumerate(told or ["nothing but text"])]
+    return labelled(facts, indent=4)
+
+
+_NOTHING: Final[Row] = {
+    "ApprovedModels": [],
+    "Aliases": [],
+    "MinVerifiedShare": None,
+    "Evaluators": [],
+    "Thresholds": {},
+    "NoticeSeconds": 0,
+}
+
+
+def _changes(before: Row, after: Row) -> Iterator[str]:
+    yield from _listed("approved", before["ApprovedModels"], after["ApprovedModels"], "any model")
+    yield from _listed("alias", _aliases(before), _aliases(after), "none")
+    old, new = before["MinVerifiedShare"], after["MinVerifiedShare"]
+    if old != new:
+        yield f"verified share: {_share(old)} -> {_share(new)}"
+    yield from _listed("evaluator", before["Evaluators"], after["Evaluators"], "the configured ones")
+    for name in sorted(before["Thresholds"].keys() | after["Thresholds"].keys()):
+        was, now = before["Thresholds"].get(name), after["Thresholds"].get(name)
+        if was != now:
+            yield f"threshold of {name}: {_number(was)} -> {_number(now)}"
+    if before["NoticeSeconds"] != after["NoticeSeconds"]:
+        yield f"notice: {_time(before['NoticeSeconds'])} -> {_time(after['NoticeSeconds'])}"
+
+
+def _listed(what: str, before: Sequence[str], after: Sequence[str], nothing: str) -> Iterator[str]:
+    yield from (f"{what} + {entry}" for entry in after if entry not in before)
+    yield from (f"{what} - {entry}" for entry in before if entry not in after)
+    if before and not after:
+        yield f"{what}: {nothing}"
+
+
+def _aliases(row: Row) -> list[str]:
+    return [f"{alias['Requested']} -> {alias['Served']}" for alias in row["Aliases"]]
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value * 100:g} %"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:g}"
+
+
+def _time(seconds: float) -> str:
+    """`14 d`, `36 h`: in the largest unit that leaves less than one of it out."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:g} s" if seconds else "none"

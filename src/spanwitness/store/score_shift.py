@@ -1,0 +1,51 @@
+"""Reads what a swap did to scores, and writes it beside the swap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from spanwitness import comparison, score_shift
+from spanwitness.store import rows
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from spanwitness.model import Slot
+    from spanwitness.store.clickhouse import Store
+
+    Row = dict[str, Any]
+
+# Times to the nanosecond, as they are written: a moment in Python has fewer digits.
+_SWAPS = """
+SELECT * REPLACE (toUnixTimestamp64Nano(FirstSeenAt) AS FirstSeenAt, toUnixTimestamp64Nano(EndedAt) AS EndedAt,
+                  toUnixTimestamp64Milli(DetectedAt) AS DetectedAt, toUnixTimestamp64Milli(UpdatedAt) AS UpdatedAt)
+FROM model_swaps FINAL
+WHERE TenantId = {tenant:String} AND (ServiceName, AgentName, StepKind) IN {slots:Array(Tuple(String, String, String))}
+  AND has({classes:Array(String)}, Class)
+ORDER BY FirstSeenAt, Class, FromVersion, ToVersion, Occurrence
+"""
+
+
+def swaps_of(store: Store, tenant: str, slots: Iterable[Slot], classes: Sequence[str]) -> list[Row]:
+    """The ledger's entries of some classes in some slots of a tenant, as they stand now. Times are integers."""
+    names = [(slot.service, slot.agent, slot.step_kind) for slot in sorted(slots)]
+    parameters = {"tenant": tenant, "slots": names, "classes": list(classes)}
+    return store.rows(_SWAPS, parameters) if names else []
+
+
+def shifts_of(store: Store, change: comparison.Change) -> list[score_shift.EvaluatorShift]:
+    """The scores before and after a change, compared; nothing where no evaluator ran."""
+    values = change.between(store.rows(*change.sides()))
+    return score_shift.by_evaluator(store.rows(comparison.SCORES, values))
+
+
+def write(store: Store, shifts: Sequence[tuple[Row, Mapping[str, Any]]], now: dt.datetime) -> None:
+    """Writes entries again as they were read, each with what its change did to scores."""
+    moment = int(now.timestamp() * 1000)
+    # Never older than the row that it replaces; of two of the same moment, the one inserted last stands.
+    entries = [
+        {**row, "ScoreShift": rows.as_json(shift), "UpdatedAt": max(moment, row["UpdatedAt"])} for row, shift in shifts
+    ]
+    if entries:
+        store.insert("model_swaps", rows.table(entries))

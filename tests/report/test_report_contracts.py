@@ -1,0 +1,158 @@
+"""What was agreed, and what each version changed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import orjson
+
+from spanwitness.model import Contract
+from spanwitness.report import contracts
+from spanwitness.store.contracts import insert_contracts
+
+if TYPE_CHECKING:
+    from spanwitness.store import Store
+    from tests.report.conftest import Printed
+
+BEGIN = dt.datetime(2025, 11, 1, tzinfo=dt.UTC)
+DAY = dt.timedelta(days=1)
+FIRST = Contract(
+    tenant="northwind",
+    version=1,
+    valid_from=BEGIN,
+    valid_until=BEGIN + 30 * DAY,
+    approved=("openai/gpt-4o", "openai/gpt-4.1-mini"),
+    aliases=(("claims-prod", "gpt-4o"),),
+    min_verified=0.95,
+    evaluators=("TaskCompletion",),
+    thresholds={"TaskCompletion": 0.8},
+    notice=14 * DAY,
+    name="Schedule C",
+    source="northwind.toml",
+    text="# as agreed",
+    recorded_at=BEGIN - DAY,
+)
+SECOND = replace(
+    FIRST,
+    version=2,
+    valid_from=BEGIN + 30 * DAY,
+    valid_until=None,
+    approved=("openai/gpt-4o", "anthropic/claude-sonnet-4*"),
+    aliases=(),
+    min_verified=None,
+    evaluators=(),
+    thresholds={"TaskCompletion": 0.9},
+    notice=dt.timedelta(hours=36),
+    recorded_at=BEGIN + 32 * DAY,
+)
+
+
+def put(store: Store, tenant: str, *versions: Contract) -> None:
+    insert_contracts(store, [replace(version, tenant=tenant) for version in versions], BEGIN)
+
+
+def test_a_row_has_the_columns_of_the_table_and_what_changed(report_store: Store) -> None:
+    put(report_store, "rows", SECOND, FIRST)
+    first, second = contracts.rows(report_store.ask, tenant="rows")
+    assert first == {
+        "TenantId": "rows",
+        "Version": 1,
+        "Name": "Schedule C",
+        "ValidFrom": "2025-11-01T00:00:00.000Z",
+        "ValidUntil": "2025-12-01T00:00:00.000Z",
+        "ApprovedModels": ["openai/gpt-4o", "openai/gpt-4.1-mini"],
+        "Aliases": [{"Requested": "claims-prod", "Served": "gpt-4o"}],
+        "MinVerifiedShare": 0.95,
+        "Evaluators": ["TaskCompletion"],
+        "Thresholds": {"TaskCompletion": 0.8},
+        "NoticeSeconds": 14 * 86400,
+        "Source": "northwind.toml",
+        "Text": "# as agreed",
+        "RecordedAt": "2025-10-31T00:00:00.000Z",
+        "State": "ended",
+        "RecordedLateSeconds": 0,
+        "Changes": [],
+    }
+    assert (second["State"], second["RecordedLateSeconds"]) == ("in force", 2 * 86400)
+    assert second["Changes"] == [
+        "approved + anthropic/claude-sonnet-4*",
+        "approved - openai/gpt-4.1-mini",
+        "alias - claims-prod -> gpt-4o",
+        "alias: none",
+        "verified share: 95 % -> none",
+        "evaluator - TaskCompletion",
+        "evaluator: the configured ones",
+        "threshold of TaskCompletion: 0.8 -> 0.9",
+        "notice: 14 d -> 1.5 d",
+    ]
+    orjson.dumps([first, second])
+
+
+def test_a_version_is_to_come_or_never_held(report_store: Store) -> None:
+    never = replace(FIRST, valid_until=FIRST.valid_from)
+    later = replace(SECOND, valid_from=dt.datetime(2199, 1, 1, tzinfo=dt.UTC))
+    put(report_store, "states", never, later)
+    assert [row["State"] for row in contracts.rows(report_store.ask, tenant="states")] == ["replaced", "to come"]
+
+
+def test_the_changes_of_a_tenant_are_not_those_from_another_tenant(report_store: Store) -> None:
+    put(report_store, "two-a", FIRST)
+    put(report_store, "two-b", replace(SECOND, version=1))
+    found = {row["TenantId"]: row["Changes"] for row in contracts.rows(report_store.ask)}
+    assert found["two-a"] == found["two-b"] == []
+
+
+def test_versions_are_told_with_what_was_agreed_first_and_what_changed(report_store: Store, printed: Printed) -> None:
+    end = SECOND.valid_from + 10 * DAY
+    third = replace(SECOND, version=3, valid_from=end, text="# the same", recorded_at=BEGIN)
+    put(report_store, "told", FIRST, replace(SECOND, valid_until=end), third)
+    assert printed(contracts.show(report_store.ask, tenant="told"), width=110) == (
+        "told\n"
+        "  version 1, ended: from 2025-11-01 00:00:00 until 2025-12-01 00:00:00 UTC\n"
+        "    name      Schedule C\n"
+        "    recorded  2025-10-31 00:00:00 UTC, from northwind.toml\n"
+        "    agreed    approved + openai/gpt-4o\n"
+        "              approved + openai/gpt-4.1-mini\n"
+        "              alias + claims-prod -> gpt-4o\n"
+        "              verified share: none -> 95 %\n"
+        "              evaluator + TaskCompletion\n"
+        "              threshold of TaskCompletion: none -> 0.8\n"
+        "              notice: none -> 14 d\n"
+        "\n"
+        "  version 2, ended: from 2025-12-01 00:00:00 until 2025-12-11 00:00:00 UTC\n"
+        "    name      Schedule C\n"
+        "    recorded  2025-12-03 00:00:00 UTC, 2 d late, from northwind.toml\n"
+        "    changed   approved + anthropic/claude-sonnet-4*\n"
+        "              approved - openai/gpt-4.1-mini\n"
+        "              alias - claims-prod -> gpt-4o\n"
+        "              alias: none\n"
+        "              verified share: 95 % -> none\n"
+        "              evaluator - TaskCompletion\n"
+        "              evaluator: the configured ones\n"
+        "              threshold of TaskCompletion: 0.8 -> 0.9\n"
+        "              notice: 14 d -> 1.5 d\n"
+        "\n"
+        "  version 3, in force: from 2025-12-11 00:00:00 UTC\n"
+        "    name      Schedule C\n"
+        "    recorded  2025-11-01 00:00:00 UTC, from northwind.toml\n"
+        "    changed   nothing but text\n"
+        "\n"
+        "3 versions on record.\n"
+        "'late': put on record after the time from which it holds. What was judged in between was judged by the terms\n"
+        "before it: compare RecordedAt with ScoredAt of the scores.\n"
+    )
+
+
+def test_where_nothing_was_agreed_it_says_so(report_store: Store, printed: Printed) -> None:
+    assert printed(contracts.show(report_store.ask, tenant="nobody")) == (
+        "No contract of tenant 'nobody' is on record.\n"
+    )
+
+
+def test_a_name_cannot_steer_the_terminal(report_store: Store, printed: Printed) -> None:
+    put(report_store, "steer", replace(FIRST, name="\x1b[2Jgone", approved=("[red]x",)))
+    told = printed(contracts.show(report_store.ask, tenant="steer"))
+    assert "\\x1b[2Jgone" in told
+    assert "approved + [red]x" in told
