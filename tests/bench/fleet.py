@@ -9,8 +9,8 @@ come shuffled, late, in parts, twice and over restarts. Exit status 1 where the 
 
 On a busy machine with two cores: 0.8 ms a conversation; an update of about 50 slots takes 109 ms of processor time in
 the first tenth and 193 ms in the last, when each slot has 500 conversations (20 slots of 5,000: 79 and 144 ms); 190 MB
-beside the fleet itself; the ledger is exactly the expected one, 221 lines. Of 21,000 conversations in rough weather: the
-same lines, 0.85 ms a conversation.
+beside the fleet itself; the ledger is exactly the expected one, 221 lines. Of 21,000 conversations in rough weather:
+the same lines, 0.85 ms a conversation.
 """
 
 from __future__ import annotations

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     Show = Callable[..., RenderableType]
 
-SHOWS: dict[Show, str] = {versions.show: "call that names a model", swaps.show: "call that names a model", scores.show: "score"}
+SHOWS: dict[Show, str] = {
+    versions.show: "call that names a model",
+    swaps.show: "call that names a model",
+    scores.show: "score",
+}
 REPORTS = pytest.mark.parametrize("show", SHOWS)
 
 

@@ -85,8 +85,17 @@ def _changed(signs: Signs, *, writing: bool) -> tuple[Cause, int]:
     if _hint(signs, "user") or (_hint(signs, "prompt") and not signs.prompt_known and not writing):
         return _OPEN
     if _hint(signs, "style") or _hint(signs, "tools"):
+        if _same_hand(signs):
+            return ("prompt", ago) if ago >= SETTLING else _OPEN
         return "model", ago
     return ("prompt", ago) if ago >= SETTLING else _OPEN  # token counts alone are no other model
+
+
+def _same_hand(signs: Signs) -> bool:
+    """Nothing tells of the prompt, and what no prompt asks for speaks against another model rather than for one."""
+    if signs.prompt_known or "prompt" in signs.total or "hand" not in signs.total:
+        return False
+    return signs.total["hand"] < math.log(signs.restarts)
 
 
 def _hint(signs: Signs, name: str) -> bool:

@@ -130,7 +130,7 @@ class DriftDetector:
         """Per window the log e-value of a change in each of what is told apart."""
         groups = self._reference.groups
         logs = {name: evidence.together(found, group, step=name == "prompt") for name, group in groups.items()}
-        for name in ("user", "style", "model"):
+        for name in ("user", "style", "hand", "model"):
             if name in logs:
                 logs[name] = evidence.average([logs[name], evidence.alone(found, groups[name])])
         parts = [logs[name] for name in _PARTS if name in logs]

@@ -11,7 +11,7 @@ from spanwitness.drift.lexicon import FUNCTION_WORDS, MARKS, OPENINGS, PHRASES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Kind = Literal["text", "tools", "tokens", "prompt", "user", "latency"]
+Kind = Literal["hand", "text", "tools", "tokens", "prompt", "user", "latency"]
 TOOL_SLOTS: Final = 12
 _MOST_LOG: Final = 700.0
 
@@ -20,6 +20,7 @@ _MOST_LOG: Final = 700.0
 class Feature:
     """One number of a conversation.
 
+    `kind` "hand" is how something is written, whatever is said: what no prompt asks for; "text" is the rest of writing.
     `says` completes "there is a change in ...". `log`: the number is a logarithm, log(1 + x) or log x, of what is told.
     """
 
@@ -37,11 +38,11 @@ class Feature:
 
 def _features() -> Iterator[Feature]:
     for name, (says, _) in MARKS.items():
-        yield Feature(name, "text", f"{says} per 1,000 characters")
+        yield Feature(name, "hand", f"{says} per 1,000 characters")
     for name, (says, _) in PHRASES.items():
         yield Feature(name, "text", f"{says} per 1,000 characters")
     for word in FUNCTION_WORDS:
-        yield Feature(f"word:{word}", "text", f'the word "{word}" per 100 words')
+        yield Feature(f"word:{word}", "hand", f'the word "{word}" per 100 words')
     for word in OPENINGS:
         yield Feature(f"opens:{word}", "text", f'messages that open with "{word}"')
     for table in (_TEXT, _TOOLS, _TOKENS, _PROMPT, _USER, _LATENCY):
@@ -51,20 +52,20 @@ def _features() -> Iterator[Feature]:
 
 
 _TEXT: Final = (
-    Feature("upper", "text", "capital letters per 1,000 characters"),
-    Feature("digits", "text", "digits per 1,000 characters"),
-    Feature("spaces", "text", "spaces per 1,000 characters"),
-    Feature("lines", "text", "line breaks per 1,000 characters"),
-    Feature("blank_lines", "text", "blank lines per 1,000 characters"),
-    Feature("trailing", "text", "lines that end in spaces"),
-    Feature("not_ascii", "text", "characters outside ASCII per 1,000"),
-    Feature("emoji", "text", "emoji per 1,000 characters"),
-    Feature("numbered", "text", "numbered list items per 1,000 characters"),
-    Feature("bulleted", "text", "bulleted list items per 1,000 characters"),
-    Feature("sub_items", "text", "indented list items per 1,000 characters"),
-    Feature("headings", "text", "markdown headings per 1,000 characters"),
-    Feature("bold", "text", "bold passages per 1,000 characters"),
-    Feature("code", "text", "code blocks per 1,000 characters"),
+    Feature("upper", "hand", "capital letters per 1,000 characters"),
+    Feature("digits", "hand", "digits per 1,000 characters"),
+    Feature("spaces", "hand", "spaces per 1,000 characters"),
+    Feature("lines", "hand", "line breaks per 1,000 characters"),
+    Feature("blank_lines", "hand", "blank lines per 1,000 characters"),
+    Feature("trailing", "hand", "lines that end in spaces"),
+    Feature("not_ascii", "hand", "characters outside ASCII per 1,000"),
+    Feature("emoji", "hand", "emoji per 1,000 characters"),
+    Feature("numbered", "hand", "numbered list items per 1,000 characters"),
+    Feature("bulleted", "hand", "bulleted list items per 1,000 characters"),
+    Feature("sub_items", "hand", "indented list items per 1,000 characters"),
+    Feature("headings", "hand", "markdown headings per 1,000 characters"),
+    Feature("bold", "hand", "bold passages per 1,000 characters"),
+    Feature("code", "hand", "code blocks per 1,000 characters"),
     Feature("word_length", "text", "letters per word"),
     Feature("long_words", "text", "words of eight letters or more, as a share"),
     Feature("sentence_length", "text", "words per sentence"),

@@ -44,9 +44,10 @@ _GRID: Final = np.linspace(0.0005, 0.9995, 1999)
 _QUANTILES: Final = np.array([NormalDist().inv_cdf(float(p)) for p in _GRID])
 # What evidence is gathered over: all that is the model's, parts of it, and what tells other causes.
 GROUPS: Final[Mapping[str, tuple[Kind, ...]]] = {
-    "model": ("text", "tools", "tokens"),
-    "style": ("text", "tools"),
-    "text": ("text",),
+    "model": ("hand", "text", "tools", "tokens"),
+    "style": ("hand", "text", "tools"),
+    "text": ("hand", "text"),
+    "hand": ("hand",),
     "tools": ("tools",),
     "tokens": ("tokens",),
     "prompt": ("prompt",),

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from spanwitness.close import ClosePolicy, Due, by_conversation, due
 from spanwitness.errors import StoreError, fault
 from spanwitness.evaluators import BUNDLE, Bundle, run
-from spanwitness.model import Conversation, LogRecord, OpenTrace, Score, Slot, SpanRecord, Swap, Transcript
+from spanwitness.model import Conversation, LogRecord, OpenTrace, Score, Slot, SpanRecord, Swap
 from spanwitness.pipeline.contracts import ContractBook
+from spanwitness.pipeline.gathering import by_identity, chunks, conversation_of, group, source_of
 from spanwitness.pipeline.ledger import Ledger
 from spanwitness.pipeline.score_shift import ScoreShifts
 from spanwitness.pipeline.watch import Watch, WatchRules
-from spanwitness.settle import digest, facts, settle
+from spanwitness.settle import digest, facts
 from spanwitness.store import Store, record, rows
 from spanwitness.store.uses import Used, replace_uses
 from spanwitness.swap import uses_of
-from spanwitness.transcript import rebuild
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -161,7 +160,7 @@ class Review:
         sweep, done = Sweep(), 0
         self._contracts.refresh()
         sweep.swaps += self._ledger.sweep(now)
-        for chunk in _chunks(wanted, self._rules.chunk_spans):
+        for chunk in chunks(wanted, self._rules.chunk_spans):
             self._settle_all(chunk, now, sweep)
             done += len(chunk)
             progress(done, len(wanted))
@@ -227,9 +226,9 @@ class Review:
         sweep: Sweep,
     ) -> _Written:
         tenant = chunk[0].tenant
-        spans = _group(record.load_spans(self._store, tenant, traces), traces, lambda stored: stored.span.trace_id)
-        logs = _group(record.load_logs(self._store, tenant, traces), traces, lambda entry: entry.trace_id)
-        own = _by_identity(traces)
+        spans = group(record.load_spans(self._store, tenant, traces), traces, lambda stored: stored.span.trace_id)
+        logs = group(record.load_logs(self._store, tenant, traces), traces, lambda entry: entry.trace_id)
+        own = by_identity(traces)
         # A slot that a conversation leaves, since its agent was told later, is looked at again as well.
         written = _Written(slots=record.slots_of(self._store, tenant, list(last)))
         for one in chunk:
@@ -257,8 +256,8 @@ class Review:
         now: dt.datetime,
         sweep: Sweep,
     ) -> None:
-        source = _source(traces)
-        conversation = _conversation(one, spans, logs)
+        source = source_of(traces)
+        conversation = conversation_of(one, spans, logs)
         if not conversation.steps:
             return
         written.judged.add(one.conversation_id)
@@ -306,7 +305,7 @@ class Review:
         last = record.last_revisions(self._store, tenant, list(moved))
         before = [Due(tenant, identity, "requested", ()) for identity in moved]
         traces = self._traces(tenant, before, last)
-        left = _by_identity(traces)
+        left = by_identity(traces)
         written.slots |= record.slots_of(self._store, tenant, list(last))
         for identity, new in moved.items():
             if identity not in left and identity in last and last[identity].digest:
@@ -340,63 +339,6 @@ class Review:
         self._store.insert("span_settlements", rows.table(entries))
         span = {"start": min(trace.start for trace in traces), "end": max(trace.end for trace in traces)}
         self._store.command(_REWRITE, {"tenant": tenant, "sweep": name, **span})
-
-
-def _chunks(wanted: Sequence[Due], spans: int) -> Iterator[list[Due]]:
-    """Conversations of one tenant at a time, in order of their beginning, about so many spans together."""
-    chunk: list[Due] = []
-    size = 0
-    for one in sorted(wanted, key=_begin):
-        weight = sum(trace.spans for trace in one.traces)
-        if chunk and (one.tenant != chunk[0].tenant or size + weight > spans):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(one)
-        size += weight
-    if chunk:
-        yield chunk
-
-
-def _begin(one: Due) -> tuple[str, dt.datetime, str]:
-    return one.tenant, min(trace.start for trace in one.traces), one.conversation_id
-
-
-def _group(items: Iterable[Any], traces: Sequence[OpenTrace], trace_of: Callable[[Any], str]) -> dict[str, list[Any]]:
-    identity = {trace.trace_id: trace.conversation_id for trace in traces}
-    groups: dict[str, list[Any]] = defaultdict(list)
-    for item in items:
-        if trace_of(item) in identity:
-            groups[identity[trace_of(item)]].append(item)
-    return groups
-
-
-def _by_identity(traces: Sequence[OpenTrace]) -> dict[str, list[OpenTrace]]:
-    return {identity: group for (_, identity), group in by_conversation(traces).items()}
-
-
-def _source(traces: Sequence[OpenTrace]) -> str:
-    """The key that named the conversation: that of its first trace, since every trace has one."""
-    return traces[0].source if traces else ""
-
-
-def _conversation(one: Due, stored: Sequence[record.StoredSpan], logs: Sequence[LogRecord]) -> Conversation:
-    spans = [entry.span for entry in stored]
-    transcript = rebuild(spans, logs) if any(span.step_kind for span in spans) else Transcript()
-    return Conversation(
-        messages=transcript.messages,
-        tenant=one.tenant,
-        conversation_id=one.conversation_id,
-        steps=settle(spans, transcript),
-        system_prompt=transcript.system_prompt,
-        documents=transcript.documents,
-        channel=_first(span.channel for span in spans),
-        intent=_first(span.intent for span in spans),
-        language=_first(span.language for span in spans),
-    )
-
-
-def _first(values: Iterable[str]) -> str:
-    return min((value for value in values if value), default="")
 
 
 def _slot(span: SpanRecord) -> Slot:
