@@ -206,7 +206,7 @@ class Review:
         self._score_shifts.refresh(tenant, written.slots, now)
         # The spans themselves come after all that is derived from them: until they are rewritten, a sweep that starts
         # over sees from where each of them moved.
-        self._rewrite_spans(written, tenant, [*traces, *also], now)
+        self._rewrite_spans(written, tenant, [*traces, *also])
         self._store.insert("otel_traces_trace_id_ts", rows.table([rows.reviewed_row(trace, now) for trace in traces]))
 
     def _traces(self, tenant: str, chunk: Sequence[Due], last: Mapping[str, record.LastRevision]) -> list[OpenTrace]:
@@ -331,11 +331,11 @@ class Review:
             if entries:
                 self._store.insert(table, rows.table(entries))
 
-    def _rewrite_spans(self, written: _Written, tenant: str, traces: Sequence[OpenTrace], now: dt.datetime) -> None:
+    def _rewrite_spans(self, written: _Written, tenant: str, traces: Sequence[OpenTrace]) -> None:
         if not written.settlements:
             return
         name = uuid.uuid4().hex
-        entries = [rows.settlement_row(settlement, name, now) for settlement in written.settlements]
+        entries = [rows.settlement_row(settlement, name) for settlement in written.settlements]
         self._store.insert("span_settlements", rows.table(entries))
         span = {"start": min(trace.start for trace in traces), "end": max(trace.end for trace in traces)}
         self._store.command(_REWRITE, {"tenant": tenant, "sweep": name, **span})

@@ -179,8 +179,8 @@ def score_row(conversation: Conversation, score: Score, threshold: float | None,
     }
 
 
-def settlement_row(settlement: Settlement, sweep: str, now: dt.datetime) -> dict[str, Any]:
-    """A row of span_settlements."""
+def settlement_row(settlement: Settlement, sweep: str) -> dict[str, Any]:
+    """A row of span_settlements, dated by the engine."""
     return {
         "Sweep": sweep,
         "TenantId": settlement.tenant,
@@ -190,7 +190,6 @@ def settlement_row(settlement: Settlement, sweep: str, now: dt.datetime) -> dict
         "ConversationIdSource": settlement.source,
         "TrajectoryStep": settlement.step,
         "Version": settlement.version,
-        "SettledAt": naive(now),
     }
 
 

@@ -1,6 +1,9 @@
 -- Who used which model, conversation by conversation: what the ledger of swaps is made from.
 ALTER TABLE steps ADD COLUMN IF NOT EXISTS SystemFingerprint LowCardinality(String) AFTER ServedModelSource;
 
+-- By the clock of the engine that forgets them, never by the caller's: a row dated too far back is dropped at once.
+ALTER TABLE span_settlements MODIFY COLUMN SettledAt DateTime DEFAULT now();
+
 CREATE OR REPLACE VIEW steps_latest AS
 SELECT * FROM steps FINAL
 WHERE (TenantId, ConversationId, Revision) IN
