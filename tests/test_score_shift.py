@@ -166,7 +166,7 @@ def test_the_share_that_met_the_threshold_is_compared_too() -> None:
 
 
 def test_what_is_stored_says_when_it_was_worked_out() -> None:
-    found = told(by_evaluator([row("before", [1.0, 1.0]), row("after", [0.0, 1.0])]), 7)
+    found = told(by_evaluator([row("before", [1.0, 1.0]), row("after", [0.0, 1.0])]), {"conversations": 5, "until": 9})
     assert found == {
         "TaskCompletion": {
             "evaluator_version": "1",
@@ -180,6 +180,7 @@ def test_what_is_stored_says_when_it_was_worked_out() -> None:
             "high": found["TaskCompletion"]["high"],
             "passed_before": None,
             "passed_after": None,
-            "conversations": 7,
+            "conversations": 5,
+            "until": 9,
         }
     }

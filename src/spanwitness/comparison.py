@@ -32,7 +32,7 @@ OF_SLOT: Final = (
 )
 
 _SIDES: Final = f"""
-SELECT ConversationId, multiIf(
+SELECT ConversationId, Came, multiIf(
            has(Versions, {{to:String}}) AND Came >= {{since:Int64}} AND ({{until:Int64}} = 0 OR Came < {{until:Int64}}),
            'after',
            Began < {{since:Int64}} AND BEFORE, 'before', '') AS Side
@@ -121,12 +121,12 @@ class Change:
         """The column of model_uses that its versions stand in."""
         return _COLUMNS.get(self.swap_class, "ModelVersion") if self.named else "ModelVersion"
 
-    def between(self, sides: Iterable[Mapping[str, Any]]) -> Parameters:
-        """The values of SCORES and COSTS, from the answer to `sides`."""
+    def between(self, sides: Iterable[Mapping[str, Any]], first: int = MOST) -> Parameters:
+        """The values of SCORES and COSTS, from the answer to `sides`. `first`: of those since, at most so many."""
         found: dict[str, list[str]] = {"before": [], "after": []}
         for row in sides:
             found[row["Side"]].append(row["ConversationId"])
-        return {**of_slot(self.slot), **found}
+        return {**of_slot(self.slot), **found, "after": found["after"][:first]}
 
 
 def change_of(row: Mapping[str, Any], since: int, until: int) -> Change:

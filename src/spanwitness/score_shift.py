@@ -107,9 +107,9 @@ def by_evaluator(rows: Iterable[Mapping[str, Any]]) -> list[EvaluatorShift]:
     return [_compared(*key, group) for key, group in sorted(groups.items())]
 
 
-def told(found: Iterable[EvaluatorShift], conversations: int) -> dict[str, dict[str, Any]]:
-    """What stands in model_swaps.ScoreShift, by evaluator. `conversations`: the swap's, when this was worked out."""
-    return {one.name: {**plain(one), "conversations": conversations} for one in found}
+def told(found: Iterable[EvaluatorShift], rests_on: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What stands in model_swaps.ScoreShift, by evaluator. `rests_on`: which conversations it was worked out from."""
+    return {one.name: {**plain(one), **rests_on} for one in found}
 
 
 def plain(one: EvaluatorShift) -> dict[str, Any]:

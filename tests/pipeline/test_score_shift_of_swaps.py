@@ -12,6 +12,7 @@ from spanwitness.evaluators import Bundle
 from spanwitness.model import Conversation, Score, Slot
 from spanwitness.pipeline import ReviewRules
 from spanwitness.pipeline.score_shift import STAGES, ScoreShifts
+from spanwitness.store.score_shift import swaps_of
 from spanwitness.testing import chat, trace_request
 from tests.conftest import Lanes
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MINI = "gpt-4o-mini-2024-07-18"
 SLOT = Slot("acme", "claims", "", "llm")
+RECORD = ("otel_traces", "otel_traces_trace_id_ts", "conversations", "steps", "scores", "model_uses", "model_swaps")
 WHEN_WRITTEN = ("ScoreShift", "UpdatedAt")
 
 
@@ -136,11 +138,25 @@ def test_where_no_evaluator_ran_it_is_asked_once_a_stage(store: Store) -> None:
     answer(lanes, 0)
     answer(lanes, 1, MINI)
     shifts = ScoreShifts(store)
-    (row,) = store.rows("SELECT *, 1 AS n FROM model_swaps FINAL WHERE Class = 'version'")
-    assert shifts._due(row)  # noqa: SLF001 - that it does not ask again cannot be seen from outside
+    row = next(row for row in swaps_of(store, "acme", [SLOT], ("version",)))
+    assert shifts._due(row, {})  # noqa: SLF001 - that it does not ask again cannot be seen from outside
     assert shifts.refresh("acme", [SLOT], lanes.clock()) == 0
-    assert not shifts._due(row)  # noqa: SLF001
-    assert shifts._due({**row, "ConversationsAfter": 2})  # noqa: SLF001
+    assert not shifts._due(row, {})  # noqa: SLF001
+    assert shifts._due({**row, "ConversationsAfter": 2}, {})  # noqa: SLF001
+
+
+def test_what_comes_late_or_is_revised_is_compared_too(store: Store) -> None:
+    """The same as if it had all come in order."""
+    shifts = []
+    for order in ([0, 1, 2, 3, 4], [0, 3, 4, 2, 1]):
+        lanes = lanes_of(store)
+        for number in order:
+            answer(lanes, number, "gpt-4o-2024-08-06" if number < 2 else MINI)
+        shifts.append(shift_of(store))
+        for table in RECORD:
+            store.command(f"TRUNCATE TABLE {table}")
+    assert shifts[0] == shifts[1]
+    assert (shifts[0]["n_before"], shifts[0]["n_after"], shifts[0]["conversations"]) == (2, 2, 2)
 
 
 @pytest.mark.parametrize("slots", [[], [Slot("acme", "other", "", "llm")]])

@@ -92,6 +92,7 @@ class _Written:
     judged: set[str] = field(default_factory=set)
     uses: list[Used] = field(default_factory=list)
     new: list[Conversation] = field(default_factory=list)
+    again: bool = False
 
 
 class Review:
@@ -203,7 +204,7 @@ class Review:
             sweep.swaps += self._watch.take(written.new, now)
         self._write(written, tenant)
         sweep.swaps += self._ledger.update(tenant, written.slots, now)
-        self._score_shifts.refresh(tenant, written.slots, now)
+        self._score_shifts.refresh(tenant, written.slots, now, _touched(written))
         # The spans themselves come after all that is derived from them: until they are rewritten, a sweep that starts
         # over sees from where each of them moved.
         self._rewrite_spans(written, tenant, [*traces, *also])
@@ -268,6 +269,7 @@ class Review:
         _settlements(conversation, spans, source, written)
         if unchanged:
             sweep.unchanged += 1
+            written.again = True
             return
         sweep.scores += self._record(conversation, one.reason, source, content, written, now)
         written.new += [conversation] if self._watch is not None else []
@@ -339,6 +341,17 @@ class Review:
         self._store.insert("span_settlements", rows.table(entries))
         span = {"start": min(trace.start for trace in traces), "end": max(trace.end for trace in traces)}
         self._store.command(_REWRITE, {"tenant": tenant, "sweep": name, **span})
+
+
+def _touched(written: _Written) -> dict[Slot, int]:
+    """By slot, when the first conversation began there that was just recorded; 0: nobody can say."""
+    # What is revised may have begun at another time, or in another slot; what is reviewed again may have been killed.
+    if written.again or any(used.revision > 1 for used in written.uses):
+        return dict.fromkeys(written.slots, 0)
+    found: dict[Slot, int] = {}
+    for use in (use for used in written.uses for use in used.uses):
+        found[use.slot] = min(use.first_ns, found.get(use.slot, use.first_ns))
+    return found
 
 
 def _slot(span: SpanRecord) -> Slot:

@@ -34,10 +34,20 @@ def swaps_of(store: Store, tenant: str, slots: Iterable[Slot], classes: Sequence
     return store.rows(_SWAPS, parameters) if names else []
 
 
-def shifts_of(store: Store, change: comparison.Change) -> list[score_shift.EvaluatorShift]:
-    """The scores before and after a change, compared; nothing where no evaluator ran."""
-    values = change.between(store.rows(*change.sides()))
-    return score_shift.by_evaluator(store.rows(comparison.SCORES, values))
+def shifts_of(store: Store, change: comparison.Change, first: int) -> tuple[list[score_shift.EvaluatorShift], int]:
+    """The scores before and after a change, compared; nothing where no evaluator ran.
+
+    Args:
+        store: where they are.
+        change: what is asked about.
+        first: of the conversations since, so many at most.
+
+    Returns:
+        And when the last of those conversations came, Unix nanoseconds; 0 where there is none.
+    """
+    sides = store.rows(*change.sides())
+    since = [row["Came"] for row in sides if row["Side"] == "after"][:first]
+    return score_shift.by_evaluator(store.rows(comparison.SCORES, change.between(sides, first))), max(since, default=0)
 
 
 def write(store: Store, shifts: Sequence[tuple[Row, Mapping[str, Any]]], now: dt.datetime) -> None:
