@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from spanwitness.testing import chat, trace_request, until
-from tests.alert.swaps import A, B, Listener, listening
+from tests.alert.swaps import A, Answer, B, Listener, listening
 from tests.conftest import command, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from spanwitness.testing import Value
     from tests.conftest import Serve
 
     Start = Callable[..., Serve]
@@ -39,9 +42,12 @@ def config(folder: Path, **alerts: Any) -> str:
     return str(path)
 
 
-def talk(server: Serve, numbers: Sequence[int], served: str) -> None:
-    """A conversation of one call for each number, in this order."""
-    spans = [chat(number, 1, number, f"c{number}", served=served) for number in numbers]
+def talk(server: Serve, numbers: Sequence[int], served: str, told: Iterable[Mapping[str, Value]] = ()) -> None:
+    """A conversation of one call for each number, in this order. `told`: what each call tells besides."""
+    spans = [
+        chat(number, 1, number, f"c{number}", served=served, attributes=more)
+        for number, more in zip_longest(numbers, told)
+    ]
     httpx.post(
         f"http://{server.addresses['http']}/v1/traces",
         content=trace_request(spans),
@@ -101,6 +107,21 @@ def test_a_receiver_that_is_away_does_not_keep_a_server_from_its_work_or_its_end
     log = server.log.read_text()
     assert log.count("webhook did not take an alert (ConnectError); it will be tried again") == 1
     assert SECRET not in log
+
+
+def test_a_long_round_is_counted_on_the_way(serve: Start, hook: Listener, tmp_path: Path) -> None:
+    gate = threading.Event()
+    hook.answers = [Answer()] * 100 + [Answer(held=gate)]
+    server = serve("--config", config(tmp_path, webhook=hook.url, severities=["page"], timeout="30s"))
+    for served, first, last in ((OLD, 1, 770), (NEW, 771, 990)):
+        agents = ({"gen_ai.agent.name": f"agent {number % 110}"} for number in range(first, last + 1))
+        talk(server, range(first, last + 1), served, agents)
+    try:
+        until(lambda: alerts_of(server)["webhook"]["firing"] == 100, 90)
+        assert alerts_of(server)["webhook"]["sent"] == 100
+    finally:
+        gate.set()
+    until(lambda: alerts_of(server)["webhook"]["firing"] == 110, 60)
 
 
 def test_without_receivers_health_says_nothing_of_alerts(serve: Start) -> None:

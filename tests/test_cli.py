@@ -166,6 +166,23 @@ class TestQuery:
         result = run("query", sql, "--format", "json", "--store", recorded)
         assert result.stdout == '{"n":1}\n'
 
+    @pytest.mark.parametrize(
+        "sql", ["-- which?\nSELECT 1 AS n;", "/* a; b */ SELECT 1 AS n; -- c; d", "--\nSELECT 1 AS n"]
+    )
+    def test_sql_may_begin_with_a_comment_as_it_does_in_the_documentation(self, recorded: str, sql: str) -> None:
+        result = run("query", sql, "--format", "json", "--store", recorded)
+        assert (result.stdout, result.stderr) == ('{"n":1}\n', "")
+
+    @pytest.mark.parametrize("fmt", ["table", "json", "csv"])
+    def test_several_statements_are_wrong_usage(self, recorded: str, fmt: str) -> None:
+        text = refused(run("query", "SELECT 1; SELECT 2", "--format", fmt, "--store", recorded))
+        assert "one statement at a time" in text
+
+    def test_a_semicolon_in_quotes_is_part_of_a_statement(self, recorded: str) -> None:
+        sql = """SELECT 'a;\\';b''; c' AS x, 1 AS "y;z", 2 AS `w;v`;"""
+        result = run("query", sql, "--format", "json", "--store", recorded)
+        assert json.loads(result.stdout) == {"x": "a;';b'; c", "y;z": 1, "w;v": 2}
+
     def test_each_row_is_seen_once_as_it_stands_now(self, recorded: str) -> None:
         sql = "SELECT count() AS n, countIf(TrajectoryStep > 0) AS settled FROM otel_traces"
         assert run("query", sql, "--format", "json", "--store", recorded).stdout == '{"n":3,"settled":3}\n'
@@ -398,7 +415,7 @@ class TestConfig:
         lines = result.stdout.splitlines()
         assert (result.exit_code, lines[0]) == (0, "defaults: ok")
         assert "  receive    grpc 127.0.0.1:4317, http 127.0.0.1:4318" in lines
-        assert "  close      after 0:15:00 of silence, 1 day, 0:00:00 of age, 0:00:10 after an end" in lines
+        assert "  close      after 15m of silence, 1d of age, 10s after an end" in lines
 
     def test_check_config_says_what_a_file_means_and_shows_no_password(self, tmp_path: Path) -> None:
         file = tmp_path / "spanwitness.toml"
@@ -412,7 +429,7 @@ class TestConfig:
         assert "hunter2" not in text
         assert "http off" in text
         assert "header x-tenant, then tenant.id, else 'acme'" in text
-        assert "channel voice: after 0:00:30 of silence" in text
+        assert "channel voice: after 30s of silence" in text
 
 
 def test_polling_gives_up_at_its_deadline() -> None:

@@ -48,8 +48,9 @@ def rows(store: str, *options: str | Path) -> list[dict[str, Any]]:
 def test_check_config_says_what_the_contracts_would_do(settings: Path) -> None:
     result = run("check-config", settings)
     assert result.exit_code == 0
-    begin = result.stdout.index("  contracts  ")
-    assert [line.strip() for line in result.stdout[begin:].splitlines()[1:]] == [
+    assert "  declaring  by command; not over HTTP (there is no token); by spans\n" in result.stdout
+    begin, end = result.stdout.index("  contracts  "), result.stdout.index("  declaring  ")
+    assert [line.strip() for line in result.stdout[begin:end].splitlines()[1:]] == [
         "acme (acme.toml): Schedule C",
         "holds    from 2026-11-01T00:00:00+00:00 until further notice",
         "approved any model",

@@ -70,6 +70,7 @@ folder = "/etc/spanwitness/contracts"
 [deployments]
 token_file = "/run/secrets/declare"
 token_env = "DECLARE_TOKEN"
+from_spans = false
 overdue = "3d"
 
 [drift]
@@ -135,6 +136,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         "deployments": {
             "token_file": "/run/secrets/declare",
             "token_env": "DECLARE_TOKEN",
+            "from_spans": False,
             "overdue": dt.timedelta(days=3),
         },
         "drift": {"watch": False, "reference": 200, "false_alarms_per_1000": 0.5},

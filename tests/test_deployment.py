@@ -222,6 +222,8 @@ class TestReading:
             ({"agent": "a\0b"}, "agent", "allowed is a text"),
             ({"agent": "\ud800"}, "agent", "allowed is a text"),
             ({"id": "x" * 129}, "id", "allowed is a text of 1 to 128 characters"),
+            ({"to_model": "*"}, "to_model", r"= '\*': allowed is the name of one model, not a pattern"),
+            ({"from_model": "openai/gpt-4*"}, "from_model", "not a pattern"),
             ({"model": "gpt"}, "model", "is unknown: allowed are tenant, to_model"),
         ],
     )

@@ -364,8 +364,17 @@ TOLD = conversation(span("a", 1), span("b", 2, "tool"), messages=SAID, system_pr
             messages=SAID,
             system_prompt="be kind",
         ),
+        conversation(
+            span("a", 1, system_fingerprint="fp_1"), span("b", 2, "tool"), messages=SAID, system_prompt="be kind"
+        ),
     ],
-    ids=["a revision's number", "another order", "a container more", "content that was judged as messages"],
+    ids=[
+        "a revision's number",
+        "another order",
+        "a container more",
+        "content that was judged as messages",
+        "what an earlier release did not read",
+    ],
 )
 def test_what_says_nothing_new_is_no_new_revision(other: Conversation) -> None:
     assert digest(other) == digest(TOLD)
@@ -404,6 +413,11 @@ def test_what_says_nothing_new_is_no_new_revision(other: Conversation) -> None:
 )
 def test_what_says_something_new_is_a_new_revision(other: Conversation) -> None:
     assert digest(other) != digest(TOLD)
+
+
+def test_an_upgrade_alone_makes_no_revision() -> None:
+    """What stands in records already. Where this fails, every conversation that is looked at again is revised."""
+    assert digest(TOLD) == "d002344f571daab4130faa4e873fc3715742260f67d29c8c1abb65b984fdc189"
 
 
 def test_a_message_that_no_utf8_can_hold_has_a_digest() -> None:

@@ -84,6 +84,7 @@ def ingest_rules(config: Config) -> IngestRules:
             max_wait_s=config.ingest.wait.total_seconds(),
             pending_bytes=config.ingest.buffer,
         ),
+        declare=config.deployments.from_spans,
     )
 
 
@@ -239,7 +240,8 @@ class Server:
         return Response(page, headers={"content-type": content_type})
 
     async def stop(self) -> None:
-        """Refuses what is new, stores and answers what is in flight, finishes a sweep that runs."""
+        """Refuses what is new, stores and answers what is in flight, lets a sweep finish what it is at."""
+        self._review.hurry()
         for task in self._tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -301,8 +303,13 @@ class Server:
                     await self._scored.wait()
 
     async def _judge(self, tenant: str) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._reviewer, lambda: self._review.rejudge(tenant, self._clock()))
+        def judge() -> None:
+            now = self._clock()
+            self._review.rejudge(tenant, now)
+            self._measures.refresh(now)
+
+        await asyncio.get_running_loop().run_in_executor(self._reviewer, judge)
+        self._alerting.look()
 
     def _in_review(self, task: Callable[[dt.datetime], Sweep]) -> Awaitable[Sweep]:
         def sweep() -> Sweep:

@@ -40,6 +40,7 @@ _LONG: Final = 256
 _TIME: Final = "ISO 8601 with its offset from UTC, such as '2026-11-21T09:00:00Z', between 2000 and 2200, or 'now'"
 _YEARS: Final = range(2000, 2200)
 _DIGITS: Final = 10
+_PATTERN: Final = re.compile(r"[*?\[\]]")
 _UNFIT: Final = re.compile("[\0\ud800-\udfff]")  # what no column of the record can hold
 
 
@@ -116,6 +117,8 @@ def read_declaration(fields: Mapping[str, Any], now: dt.datetime, source: Source
         if name not in told:
             raise NotAllowed(name, "is missing: allowed is a text that is not empty")
     kind, to_version = _one(told, TO)
+    if kind == "model":
+        _refuse_patterns(told)
     now = _milliseconds(now)
     deployment = Deployment(
         tenant=told["tenant"],
@@ -296,6 +299,13 @@ def _one(told: Mapping[str, str], fields: Mapping[str, ChangeKind]) -> tuple[Cha
         missing = "is missing" if not given else f"= {told[given[0]]!r} beside {' and '.join(given[1:])}"
         raise NotAllowed(given[0] if given else next(iter(fields)), f"{missing}: allowed is one of {', '.join(fields)}")
     return fields[given[0]], told[given[0]]
+
+
+def _refuse_patterns(told: Mapping[str, str]) -> None:
+    """A declaration of `*` would cover nothing, and look as if it covered everything."""
+    for field in ("to_model", "from_model"):
+        if _PATTERN.search(told.get(field, "")):
+            raise NotAllowed(field, f"= {_short(told[field])}: allowed is the name of one model, not a pattern")
 
 
 def _from_version(told: Mapping[str, str], kind: ChangeKind) -> str:

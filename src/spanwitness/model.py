@@ -71,7 +71,8 @@ class Event:
 class SpanRecord:
     """A stored span, as the review lane reads it. Ids are lower hex; times are Unix nanoseconds.
 
-    `attributes` and `events` are filled only for the spans whose content is wanted.
+    `attributes` and `events` are filled only for the spans whose content is wanted. The representation is what a
+    conversation's digest is made of (settle.py): a field that a later release adds stays out of it.
     """
 
     tenant: str
@@ -103,7 +104,7 @@ class SpanRecord:
     input_tokens: int = 0
     output_tokens: int = 0
     finish_reason: str = ""
-    system_fingerprint: str = ""
+    system_fingerprint: str = field(default="", repr=False)
     attributes: Mapping[str, str] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
 
@@ -267,7 +268,8 @@ class Use:
         version: `<provider>/<served>`, `<provider>/<requested>?` where nobody tells what answered.
         served: '' where nobody tells.
         failed: how many of its calls failed.
-        after_failure: how many of its calls came next after a failed call of another model in the same conversation.
+        after_failure: how many of its calls came next after a failed call of another model in the same conversation, or
+            went on from there with the same model.
         opening: 1 for the first use of its conversation in the slot, 2 for the next, and so on, in order of time.
     """
 
@@ -402,6 +404,11 @@ class Deployment:
     reason: str = ""
     source: Literal["cli", "http", "span"] = "cli"
     withdrawn: bool = False
+
+    @property
+    def declarer(self) -> str:
+        """Who declared it, as a swap names them. A span may name anybody, so it is told that one did."""
+        return f"a span ({self.declared_by})" if self.source == "span" else self.declared_by
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,11 @@ def is_escalation(span: SpanRecord) -> bool:
 
 
 def digest(conversation: Conversation) -> str:
-    """Equal for equal steps, messages, prompt and documents: what says nothing new is no new revision."""
+    """Equal for equal steps, messages, prompt and documents: what says nothing new is no new revision.
+
+    It stands in the record, so it is the same in every release: else an upgrade alone would give each conversation that
+    is looked at again another revision. What a later release learns to read of a span stays out of it.
+    """
     steps = [replace(step.span, attributes={}, events=()) for step in conversation.steps]
     told = (conversation.channel, conversation.intent, conversation.language)
     content = (steps, conversation.messages, conversation.system_prompt, conversation.documents, told)

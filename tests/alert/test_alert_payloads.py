@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from spanwitness.alert import Alert, alertmanager, webhook
+from spanwitness.metrics.meters import cut
 from spanwitness.model import SwapClass
 from spanwitness.testing import EPOCH
 from tests.alert.swaps import SEEN, A, B, a_swap
@@ -66,6 +67,11 @@ class TestAlertmanager:
 
     def test_what_is_not_told_is_no_label(self) -> None:
         assert not {"service", "from_version"} & entries(firing(ServiceName="", FromVersion=""))[0]["labels"].keys()
+
+    @pytest.mark.parametrize("length", [200, 201, 5000])
+    def test_long_names_are_the_same_label_as_in_the_metrics(self, length: int) -> None:
+        name = "n" * length
+        assert entries(firing(TenantId=name, AgentName=name))[0]["labels"]["tenant"] == cut(name)
 
     def test_annotations_say_what_an_sre_asks_first(self) -> None:
         notes = entries(firing())[0]["annotations"]

@@ -120,7 +120,7 @@ def test_a_second_time_is_told_as_that() -> None:
 @pytest.mark.parametrize(
     ("traffic", "word"),
     [
-        ("all", "it took over"),
+        ("all", "it took over: nearly all since it came"),
         ("fallback", "a fallback: most of its calls come after a failed one"),
         ("none", "the slot has returned"),
     ],
@@ -171,11 +171,22 @@ def test_scores_that_moved_are_told_and_those_that_may_not_have_are_not() -> Non
 
 
 def test_names_from_spans_neither_break_the_line_nor_run_on() -> None:
-    row = a_swap(ServiceName="a\nb\x1b[31m", AgentName="x" * 1000, FirstConversationId="$(reboot)\n")
+    row = a_swap(ServiceName="a\nb\x1b[31m", AgentName="x" * 1000, FirstConversationId="$(reboot)")
     assert len(summary(row).splitlines()) == 1
     assert "service=a?b?[31m" in summary(row)
     assert len(summary(row)) < 600
-    assert "spanwitness conversation '$(reboot)?' --tenant acme" in commands(row)
+    assert "spanwitness conversation '$(reboot)' --tenant acme" in commands(row)
+
+
+@pytest.mark.parametrize("odd", ["a\nb", "a\x00b", "x" * 300])
+def test_no_command_speaks_of_another_than_it_is_about(odd: str) -> None:
+    row = a_swap(TenantId=odd)
+    assert commands(row) == [f"spanwitness swaps show {row['SwapId']}"]
+    assert "- if it was meant to be, say so" in description(row).splitlines()
+
+
+def test_a_conversation_that_looks_like_an_option_is_none() -> None:
+    assert "spanwitness conversation --tenant acme -- -7Qx" in commands(a_swap(FirstConversationId="-7Qx"))
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,9 @@ What each conversation used is inserted into a store on disk as the review inser
 the ledger of the slots that were touched is brought up to date, and that alone is timed. In rough weather conversations
 come shuffled, late, in parts, twice and over restarts. Exit status 1 where the ledger is not exactly the expected one.
 
-On a busy machine with two cores: 0.8 ms a conversation; an update of about 50 slots takes 109 ms of processor time in
-the first tenth and 193 ms in the last, when each slot has 500 conversations (20 slots of 5,000: 79 and 144 ms); 190 MB
-beside the fleet itself; the ledger is exactly the expected one, 221 lines. Of 21,000 conversations in rough weather:
-the same lines, 0.85 ms a conversation.
+On a busy machine with two cores: 0.6 ms of processor time a conversation; an update of about 50 slots takes 101 ms of
+processor time in the first tenth and 129 ms in the last, when each slot has 500 conversations; 180 MB beside the fleet
+itself; the ledger is exactly the expected one, 221 lines.
 """
 
 from __future__ import annotations

@@ -153,11 +153,19 @@ def test_a_contract_is_explained_line_by_line() -> None:
         ),
         ("alias", "claims-prod answered by gpt-4o is no mismatch"),
         ("verified", "at least 95 % of the calls must tell which model answered"),
-        ("notice", "14 days, 0:00:00 before a change"),
+        ("notice", "14 days before a change"),
         ("evaluate", "TaskCompletion, threshold 1.0"),
         ("evaluate", "ConversationResolution, threshold 0.8"),
         ("evaluate", "Own, no threshold"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("notice", "told"),
+    [("1d", "1 day before a change"), ("36h", "1 day, 12:00:00 before a change"), ("2h", "2:00:00 before a change")],
+)
+def test_a_notice_is_told_in_days_and_hours(notice: str, told: str) -> None:
+    assert ("notice", told) in explain(draft(f"notice = '{notice}'"), {})
 
 
 def test_an_empty_contract_is_explained_too() -> None:

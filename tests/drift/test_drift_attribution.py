@@ -50,6 +50,36 @@ def test_the_cause_of_what_fires(found: Signs, cause: str) -> None:
     assert attribute(found, NEEDED)[0] == cause
 
 
+def untold(ago: int = 2 * SETTLING, *, tools: bool = True, **total: float) -> Signs:
+    """An agent fires of whose prompt nothing is told."""
+    found = {"model": SURE, "style": SURE, "tools": SURE, "hand": NO, "text": NO, "single": NO, **total}
+    return Signs(found, dict.fromkeys(found, ago), restarts=20, prompt_known=False, other_prompts=0, calls_tools=tools)
+
+
+@pytest.mark.parametrize(
+    ("found", "cause"),
+    [
+        (untold(), "prompt"),
+        (untold(ago=2 * SETTLING - 1), ""),
+        (untold(text=HINT, single=SURE), "prompt"),
+        (untold(text=SURE, single=HINT), "model"),
+        (untold(hand=HINT), "model"),
+        (untold(ago=5, hand=HINT), "model"),
+        (untold(tools=False), "model"),
+        (untold(user=HINT), ""),
+    ],
+)
+def test_an_agent_that_does_otherwise_and_writes_as_before_has_another_prompt(found: Signs, cause: str) -> None:
+    assert attribute(found, NEEDED)[0] == cause
+
+
+@pytest.mark.parametrize("told", [{"known": True}, {}])
+def test_where_the_prompt_is_known_to_be_the_same_it_is_the_model(told: dict[str, bool]) -> None:
+    found = signs(ago=2 * SETTLING, model=SURE, style=SURE, tools=SURE, **told)
+    found = Signs(found.total, found.ago, 20, found.prompt_known, 0, calls_tools=True)
+    assert attribute(found, NEEDED)[0] == "model"
+
+
 def test_a_cause_is_dated_by_what_showed_it() -> None:
     found = Signs({"user": SURE, "latency": SURE}, {"user": 6, "latency": 30}, 40, prompt_known=False, other_prompts=0)
     assert attribute(found, NEEDED) == ("input", 6)

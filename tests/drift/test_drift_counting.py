@@ -80,6 +80,11 @@ def test_new_input_is_told_in_characters_per_token_of_growth() -> None:
     )
 
 
+def test_a_quotient_of_nonsense_is_missing() -> None:
+    usage = {"input_tokens": 9, "output_tokens": 1e-112, "reasoning_tokens": 1}
+    assert np.isnan(value("reasoning", user("a"), agent("x", usage=usage)))
+
+
 def test_what_is_not_told_is_missing_and_not_nothing() -> None:
     values = count({"messages": [user("a"), agent("b")]}).values
     for name in ("reasoning", "first_input", "cached", "latency", "parallel", "finish_length"):

@@ -224,6 +224,7 @@ CONVERSATION = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of huge texts, which are the point
 @settings(max_examples=60, deadline=None)
 @given(st.lists(CONVERSATION, min_size=1, max_size=6))
 def test_no_conversation_is_too_odd(fitted: bytes, odd: list[dict[str, Any]]) -> None:
@@ -233,6 +234,7 @@ def test_no_conversation_is_too_odd(fitted: bytes, odd: list[dict[str, Any]]) ->
     assert isinstance(DriftDetector.from_bytes(detector.to_bytes()), DriftDetector)
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @settings(max_examples=30, deadline=None)
 @given(st.lists(CONVERSATION, min_size=1, max_size=6))
 def test_a_reference_of_odd_conversations_can_be_fitted(odd: list[dict[str, Any]]) -> None:

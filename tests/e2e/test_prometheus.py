@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.conftest import Requests, Serve
+    from tests.conftest import Serve
 
-CAPTURE: Final = "genai_openai_handler"  # a silent swap in its third conversation, see tests/pipeline/golden.tsv
 ALERT: Final = "SpanWitnessModelSwap"
 BEFORE, AFTER = "openai/gpt-4o-2024-08-06", "openai/gpt-4o-mini-2024-07-18"
 SLOT: Final = {"tenant": "northwind-mutual", "service": "claims-assistant", "agent": "claims-assistant", "role": "llm"}
@@ -38,8 +37,8 @@ class Line:
     alertmanager: Alertmanager
     paged: Paged
 
-    def send(self, path: str, body: bytes) -> None:
-        answer = httpx.post(f"http://{self.witness.http}{path}", content=body, headers=PROTOBUF, timeout=30)
+    def send(self, body: bytes) -> None:
+        answer = httpx.post(f"http://{self.witness.http}/v1/traces", content=body, headers=PROTOBUF, timeout=30)
         assert answer.status_code == httpx.codes.OK, answer.text
 
     def metrics(self) -> bytes:
@@ -73,12 +72,12 @@ def line(tmp_path: Path, serving: Callable[..., Serve], started: Callable[..., N
     return Line(witness, prometheus, alertmanager, paged)
 
 
-def on_the_model_before(first: int) -> bytes:
-    """Conversations in the slot of the capture, answered by the model that it had before."""
-    agent = {"gen_ai.agent.name": SLOT["agent"]}
-    now = dt.datetime.now(dt.UTC)
+def talk(first: int, version: str, *, ago: dt.timedelta = dt.timedelta(), agent: str = SLOT["agent"]) -> bytes:
+    """A batch of conversations with an agent, answered by a version."""
+    named = {"gen_ai.agent.name": agent}
+    begin, served = dt.datetime.now(dt.UTC) - ago, version.removeprefix("openai/")
     spans = [
-        chat(number, 1, number / 100, f"back-{number}", attributes=agent, begin=now)
+        chat(number, 1, number / 100, f"conv-{number}", served=served, attributes=named, begin=begin)
         for number in range(first, first + BATCH)
     ]
     return trace_request(spans, tenant=SLOT["tenant"], service=SLOT["service"])
@@ -95,10 +94,10 @@ def test_promtool_sees_the_rules_do_what_they_say(tests: str) -> None:
 
 
 def test_a_silent_swap_pages_through_a_restart_and_resolves_when_the_slot_has_returned(
-    line: Line, capture: Callable[[str], Requests]
+    line: Line,
 ) -> None:
-    for signal, body in capture(CAPTURE):
-        line.send(f"/v1/{signal}", body)
+    line.send(talk(1, BEFORE, ago=dt.timedelta(hours=2)))
+    line.send(talk(1 + BATCH, AFTER, ago=dt.timedelta(hours=1)))
 
     until(lambda: bool(line.told("firing")), PATIENCE_S, pause_s=0.5)
     (alert,) = line.firing()
@@ -122,11 +121,25 @@ def test_a_silent_swap_pages_through_a_restart_and_resolves_when_the_slot_has_re
     assert line.told("resolved") == []
     promtool("check", "metrics", given=line.metrics())
 
-    for number in range(BATCHES):
-        line.send("/v1/traces", on_the_model_before(1 + number * BATCH))
+    for number in range(2, 2 + BATCHES):
+        line.send(talk(1 + number * BATCH, BEFORE))
     until(lambda: bool(line.told("resolved")), PATIENCE_S, pause_s=0.5)
     until(lambda: not line.firing(), PATIENCE_S, pause_s=0.5)
     assert set(line.told("resolved")) == {"pager"}
     until(lambda: line.prometheus.ask(fired) == [], PATIENCE_S, pause_s=0.5)
     health = json.loads(httpx.get(f"http://{line.witness.http}/health").content)
     assert health["alerts"]["alertmanager"]["refused"] == 0
+
+
+def test_imported_history_pages_nobody(line: Line) -> None:
+    month, hour = dt.timedelta(days=30), dt.timedelta(hours=1)
+    line.send(talk(1, BEFORE, ago=month))
+    line.send(talk(1 + BATCH, AFTER, ago=month - hour))
+    standing = 'swap:spanwitness_swap_standing:last{class="version",severity="page"}'
+    until(lambda: bool(line.prometheus.ask(standing)), PATIENCE_S, pause_s=0.5)
+    # Once the page of what happened today is there, one of what happened then would have been.
+    line.send(talk(1 + 2 * BATCH, BEFORE, ago=2 * hour, agent="today"))
+    line.send(talk(1 + 3 * BATCH, AFTER, ago=hour, agent="today"))
+    until(lambda: bool(line.told("firing")), PATIENCE_S, pause_s=0.5)
+    assert len(line.prometheus.ask(standing)) == 2
+    assert [alert["labels"]["agent"] for alert in line.firing()] == ["today"]

@@ -10,6 +10,7 @@ from spanwitness.model import Slot, Swap
 from spanwitness.testing import EPOCH
 
 BEFORE, AFTER = "openai/gpt-4o-2024-08-06", "openai/gpt-4o-mini-2024-07-18"
+FOUND = EPOCH + dt.timedelta(minutes=16)
 
 
 def swap(agent: str = "triage", *, to_version: str = AFTER) -> Swap:
@@ -42,11 +43,12 @@ def slots(count: int, versions: int) -> list[SlotNow]:
 
 def test_a_standing_swap_tells_who_from_to_since_when_and_how_much() -> None:
     meters, told = Meters(), swap()
-    tell_swaps(meters, [Standing(told, declared=False)], 1)
+    tell_swaps(meters, [Standing(told, declared=False, detected=FOUND)], 1)
     standing = ("acme", "claims", "triage", "llm", "version", "page", "false", told.id, BEFORE, AFTER)
     assert meters.values(names.STANDING) == {standing: 1.0}
     assert meters.values(names.SWAP_INFO) == {("acme", told.id, "ace", "conv-3", "part", "", ""): 1.0}
     assert meters.values(names.SWAP_FIRST_SEEN) == {("acme", told.id): EPOCH.timestamp()}
+    assert meters.values(names.SWAP_DETECTED) == {("acme", told.id): FOUND.timestamp()}
     assert meters.values(names.SWAP_CONVERSATIONS) == {("acme", told.id): 5.0}
     assert meters.values(names.SWAP_SHARE) == {("acme", told.id): 0.75}
     assert meters.values(names.DROPPED) == {("spanwitness_swap_standing",): 0.0}
@@ -54,8 +56,12 @@ def test_a_standing_swap_tells_who_from_to_since_when_and_how_much() -> None:
 
 def test_a_swap_that_ended_vanishes() -> None:
     meters = Meters()
-    tell_swaps(meters, [Standing(swap("a"), declared=False), Standing(swap("b"), declared=True)], 2)
-    tell_swaps(meters, [Standing(swap("b"), declared=True)], 1)
+    tell_swaps(
+        meters,
+        [Standing(swap("a"), declared=False, detected=FOUND), Standing(swap("b"), declared=True, detected=FOUND)],
+        2,
+    )
+    tell_swaps(meters, [Standing(swap("b"), declared=True, detected=FOUND)], 1)
     for metric in (names.STANDING, names.SWAP_INFO, names.SWAP_FIRST_SEEN, names.SWAP_CONVERSATIONS, names.SWAP_SHARE):
         assert len(meters.values(metric)) == 1
     assert next(iter(meters.values(names.STANDING)))[6] == "true"
@@ -63,7 +69,7 @@ def test_a_swap_that_ended_vanishes() -> None:
 
 def test_what_the_bound_leaves_out_is_counted() -> None:
     meters = Meters()
-    tell_swaps(meters, [Standing(swap(), declared=False)], 1_201)
+    tell_swaps(meters, [Standing(swap(), declared=False, detected=FOUND)], 1_201)
     assert meters.values(names.DROPPED) == {("spanwitness_swap_standing",): 1_200.0}
 
 
@@ -85,7 +91,7 @@ def test_long_names_are_cut_and_versions_that_are_alike_then_are_told_together()
     long = "m" * 300
     now = SlotNow(Slot("acme", "s" * 300, "triage", "llm"), EPOCH, {f"{long}1": 0.5, f"{long}2": 0.25}, 1.0)
     tell_slots(meters, [now], 1, 10)
-    tell_swaps(meters, [Standing(swap(to_version=long), declared=False)], 1)
+    tell_swaps(meters, [Standing(swap(to_version=long), declared=False, detected=FOUND)], 1)
     assert meters.values(names.VERSION_SHARE) == {
         ("acme", "s" * 199 + "…", "triage", "llm", "m" * 199 + "…"): 0.75,
     }

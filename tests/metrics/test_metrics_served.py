@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -11,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from spanwitness import __version__
 from spanwitness.testing import chat, trace_request, until
+from tests.conftest import command, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,6 +101,24 @@ def test_the_ledger_is_told_after_the_sweep(server: Serve) -> None:
         if name == "spanwitness_version_share" and ("tenant", "swapped") in labels
     }
     assert shares == {"openai/gpt-4o-2024-08-06": 0.5, "openai/gpt-4o-mini-2024-07-18": 0.5}
+
+
+def test_a_declaration_is_told_once_its_command_has_returned(server: Serve) -> None:
+    spans = [
+        chat(number, 1, float(number), f"conv-{number}", served=served)
+        for number, served in enumerate(["gpt-4o-2024-08-06"] * 10 + ["gpt-4o-mini-2024-07-18"] * 10, 200)
+    ]
+    assert send(server, trace_request(spans, tenant="late")) == 200
+
+    def severity() -> set[str]:
+        told = (dict(labels) for name, labels in scrape(server) if name == "spanwitness_swap_standing")
+        return {labels["severity"] for labels in told if (labels["tenant"], labels["class"]) == ("late", "version")}
+
+    until(lambda: severity() == {"page"}, 60)
+    declaration = ["--tenant", "late", "--to-model", "gpt-4o-mini", "--from", "2020-01-01T00:00:00Z"]
+    line = command("deployment", "declare", *declaration, "--by", "ann", "--reason", "cost", "--store", server.store)
+    subprocess.run(line, env=environment(), check=True, timeout=60)  # noqa: S603 - ours
+    assert severity() == {"warning"}
 
 
 def test_openmetrics_is_served_to_whoever_asks(server: Serve) -> None:

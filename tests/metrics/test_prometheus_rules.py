@@ -114,3 +114,10 @@ def test_the_configuration_reads_both_files_and_scrapes_under_the_name_that_the_
     config = read("prometheus.yml")
     assert config["rule_files"] == ["spanwitness.rules.yml", "spanwitness.alerts.yml"]
     assert [job["job_name"] for job in config["scrape_configs"]] == ["spanwitness"]
+
+
+def test_the_page_shows_the_inhibitions_that_are_deployed() -> None:
+    (shown,) = [block for block in re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL) if "inhibit_rules" in block]
+    deployed = read("alertmanager.yml")["inhibit_rules"]
+    swaps = [rule for rule in deployed if rule["source_matchers"][0] == "alertname = SpanWitnessModelSwap"]
+    assert yaml.safe_load(shown) == {"inhibit_rules": swaps}

@@ -252,6 +252,8 @@ class TestAbsence:
         assert len(found["seen"]["swaps"]) == 2, "the change, and that gpt-4o is still asked for"
         assert found["seen"]["seen_at"] is not None
         assert found["absent"]["swaps"] == []
+        assert found["withdrawn"]["withdrawn_at"] is not None, "when it ceased to cover is part of the record"
+        assert found["seen"]["withdrawn_at"] is None
 
 
 class Counting:

@@ -395,3 +395,13 @@ class TestAfterACrash:
             swept = lanes.close_everything()
             assert (swept.closed, swept.revised) == (0, 0)
         assert lanes.record() == before
+
+
+def test_in_a_hurry_what_is_left_stays_open(lanes: Lanes) -> None:
+    lanes.ingest([trace_request([chat(number, 1, number, f"c-{number}") for number in range(3)])])
+    assert lanes.review().closed == 0
+    now = lanes.clock.advance(hours=1)
+    review = Review(lanes.store, ReviewRules(chunk_spans=1))
+    swept = review.sweep(now, lambda _done, _all: review.hurry())
+    assert (swept.closed, swept.waiting) == (1, 0)
+    assert Review(lanes.store, ReviewRules()).sweep(now).closed == 2

@@ -10,6 +10,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from spanwitness.app import ingest_rules
+from spanwitness.config import parse
 from spanwitness.errors import StoreError
 from spanwitness.model import Deployment
 from spanwitness.pipeline import Ingestion, IngestRules, Register
@@ -178,6 +180,13 @@ def test_what_was_withdrawn_stays_so_while_a_process_goes_on_to_say_it(lanes: La
     assert found.withdrawn
 
 
+def test_where_spans_may_not_declare_they_are_stored_and_no_more(lanes: Lanes) -> None:
+    rules = ingest_rules(parse({"deployments": {"from_spans": False}}))
+    lanes.ingestion = Ingestion(lanes.store, rules, lanes.clock)
+    assert declared(lanes, SAID) == []
+    assert len(lanes.rows("SELECT SpanId FROM otel_traces")) == 1
+
+
 class FailingOnce:
     """A store that refuses declarations once."""
 
@@ -204,6 +213,43 @@ def test_a_batch_whose_declaration_was_not_recorded_is_not_acknowledged_and_a_re
     ingestion.write(work.rows)
     assert len(deployments_of(lanes.store, "acme")) == 1
     assert len(lanes.rows("SELECT SpanId FROM otel_traces FINAL")) == 1
+
+
+class Counting:
+    """A store that counts what is asked of declarations."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._store = lanes.store
+        self.asked = 0
+
+    def rows(self, *arguments: Any) -> Any:
+        self.asked += 1
+        return self._store.rows(*arguments)
+
+    def insert(self, table: str, *arguments: Any) -> None:
+        self.asked += table == "deployments"
+        self._store.insert(table, *arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def test_however_many_a_batch_declares_the_store_is_asked_twice(lanes: Lanes) -> None:
+    store: Any = Counting(lanes)
+    lanes.ingestion = Ingestion(store, IngestRules(), lanes.clock)
+    before = store.asked
+    spans = [deploying({**SAID, "deployment.id": f"d-{number}"}, span=number) for number in range(1, 51)]
+    assert lanes.ingest([trace_request(spans)]) == {}
+    assert store.asked - before == 2
+    assert len(deployments_of(lanes.store, "acme")) == 50
+
+
+def test_of_two_in_one_batch_that_want_the_same_id_one_is_taken(lanes: Lanes, caplog: pytest.LogCaptureFixture) -> None:
+    spans = [deploying({**SAID, f"{OURS}to_model": name}, span=at) for at, name in enumerate(("gpt-4.1", "o3"), 1)]
+    with caplog.at_level(logging.WARNING):
+        assert lanes.ingest([trace_request(spans)]) == {}
+    assert len(deployments_of(lanes.store, "acme")) == 1
+    assert "id = '1208': is on record for" in caplog.text
 
 
 def test_no_more_than_a_hundred_of_one_batch_are_taken(lanes: Lanes, caplog: pytest.LogCaptureFixture) -> None:

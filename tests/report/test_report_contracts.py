@@ -140,8 +140,8 @@ def test_versions_are_told_with_what_was_agreed_first_and_what_changed(report_st
         "    changed   nothing but text\n"
         "\n"
         "3 versions on record.\n"
-        "'late': put on record after the time from which it holds. What was judged in between was judged by the terms\n"
-        "before it: compare RecordedAt with ScoredAt of the scores.\n"
+        "'late': put on record after the time from which it holds. Scores that were given in between were held against"
+        "\nthe terms before it: compare RecordedAt with their ScoredAt. Swaps are judged anew.\n"
     )
 
 

@@ -28,6 +28,7 @@ ROW = {
     "status": "expected",
     "seen_at": None,
     "due": "2026-12-02T06:00:00.000Z",
+    "withdrawn_at": None,
     "swaps": [],
 }
 
@@ -61,6 +62,7 @@ def test_a_declaration_says_what_where_when_and_who(printed: Printed) -> None:
         ({"status": "late", "seen_at": "2026-12-03T07:00:00.000Z"}, "due       2026-12-02 06:00:00 UTC"),
         ({"status": "absent"}, "5c1f0a9be2  absent: overdue: nobody has seen it"),
         ({"status": "absent"}, "1 declaration, 1 overdue."),
+        ({"status": "withdrawn", "withdrawn_at": "2026-12-01T07:00:00.000Z"}, "withdrawn  2026-12-01 07:00:00 UTC"),
         ({"status": "withdrawn"}, "5c1f0a9be2  withdrawn: covers nothing any more"),
         ({"until": None, "service": "claims", "from_model": ""}, "from 2026-12-01 06:00:00 on UTC"),
         ({"service": "claims", "agent": ""}, "tenant acme, service claims, every agent"),
@@ -80,7 +82,7 @@ def test_the_newest_comes_first_and_none_is_said(printed: Printed) -> None:
     older = row(id="older", declared_at="2026-11-01T00:00:00.000Z")
     text = printed(render([older, row()]), width=100)
     assert text.index("5c1f0a9be2") < text.index("older")
-    assert "No change is declared" in printed(render([]), width=100)
+    assert "declare one: `spanwitness deployment declare --help`" in printed(render([]), width=100)
 
 
 def test_what_somebody_wrote_cannot_steer_the_terminal(printed: Printed) -> None:

@@ -150,6 +150,10 @@ def test_what_is_not_told_is_said_beside_swaps_too(record: Record, printed: Prin
         ({"Occurrence": 23}, "(for the 23rd time)"),
         ({"Class": "mismatch", "Severity": "warning"}, "  asked for "),
         ({"Class": "something new"}, "page  something new\n"),
+        (
+            {"Severity": "warning", "Evidence": '{"same_model":true}'},
+            "warning  version: the same model by its name, elsewhere or spelled otherwise\n",
+        ),
         ({"Declared": True, "DeclaredBy": "Ada", "Severity": "warning"}, "UTC, declared only afterwards by Ada"),
         ({"Class": "disguised"}, "  under the name      openai/gpt-4o-mini-2024-07-18\n  since"),
         ({"Class": "prompt", "FromVersion": "", "ToVersion": "v2"}, "  from                (none told)\n"),
@@ -224,6 +228,22 @@ class TestWhatIsAskedFor:
         assert "These are the newest 2 of 5: --limit 5 shows all." in printed(
             swaps.show(record.ask, rows, tenant="asked", wanted=wanted)
         )
+
+    @pytest.mark.parametrize(
+        ("wanted", "older"),
+        [
+            (Wanted(limit=2), "2 pages still standing among the older ones: `spanwitness swaps --standing"),
+            (Wanted(limit=4), "1 page still standing among the older ones: "),
+            (Wanted(limit=5), ""),
+            (Wanted(limit=1, severities=("info",)), ""),
+        ],
+    )
+    def test_a_page_that_stands_is_not_drowned(
+        self, record: Record, printed: Printed, wanted: Wanted, older: str
+    ) -> None:
+        text = printed(swaps.show(record.ask, tenant="asked", wanted=wanted))
+        assert older in text
+        assert ("still standing" in text) is bool(older)
 
     def test_none_of_those_asked_for_is_not_none_at_all(self, record: Record, printed: Printed) -> None:
         record.version(TenantId="asked")

@@ -5,7 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spanwitness.store.uses import Span, Sum, Used, page_end, read_uses, replace_uses, slots_with_uses, sums
+import pytest
+
+from spanwitness.store.uses import (
+    Mark,
+    News,
+    Span,
+    Sum,
+    Used,
+    newest_block,
+    news,
+    page_end,
+    read_uses,
+    replace_uses,
+    slots_with_uses,
+    sums,
+)
 from tests.swap.built import FULL, MINI, SLOT, talks, use
 
 if TYPE_CHECKING:
@@ -95,3 +110,70 @@ def test_a_page_ends_where_it_has_enough(store: Store) -> None:
     replace_uses(store, "acme", [Used(one.conversation_id, 1, [one]) for one in everything])
     assert page_end(store, Span(SLOT), 2) == everything[2].first_ns
     assert page_end(store, Span(SLOT, low=everything[2].first_ns), 2) == Span(SLOT).high
+
+
+def all_news(store: Store, mark: Mark, most: int = 100) -> News:
+    return news(store, "acme", {SLOT: mark}, most)[SLOT]
+
+
+def test_what_was_written_since_a_mark_is_news_also_after_a_merge(store: Store) -> None:
+    write(store, 1, use(0, FULL))
+    mark = Mark(newest_block(store), use(0, FULL).first_ns)
+    assert all_news(store, mark) == News(mark.block)
+    write(store, 1, use(2, FULL), conversation="c0002")
+    write(store, 1, use(1, MINI), conversation="c0001")
+    found = all_news(store, mark)
+    assert [stored.use for stored in found.uses] == [use(1, MINI), use(2, FULL)]
+    assert [stored.hash for stored in found.uses] == [stored.hash for stored in read_uses(store, "acme", [Span(SLOT)])][
+        1:
+    ]
+    assert found.plain
+    assert found.block == newest_block(store) > mark.block
+    store.command("OPTIMIZE TABLE model_uses FINAL")
+    assert all_news(store, mark) == found
+    assert all_news(store, Mark(found.block, use(2, FULL).first_ns)) == News(found.block)
+
+
+def test_news_of_several_slots_are_up_to_the_same_insert(store: Store) -> None:
+    other, nobody = replace(SLOT, agent="triage"), replace(SLOT, agent="nobody")
+    write(store, 1, use(0, FULL))
+    write(store, 1, use(1, FULL, slot=other), conversation="c0001")
+    last = newest_block(store)
+    found = news(store, "acme", {SLOT: Mark(0, -1), other: Mark(last, use(1, FULL).first_ns), nobody: Mark(0, -1)}, 100)
+    assert [len(one.uses) for one in found.values()] == [1, 0, 0]
+    assert found[nobody].block == found[SLOT].block == last - 1
+    assert found[other].block == last
+
+
+@pytest.mark.parametrize(
+    ("revision", "uses"),
+    [(2, [use(0, FULL, calls=9)]), (2, []), (2, [use(0, FULL), use(0, MINI, at=99)]), (1, [use(0, FULL, at=99)])],
+)
+def test_what_touches_the_past_is_not_plain(store: Store, revision: int, uses: list[Use]) -> None:
+    write(store, 1, use(0, FULL))
+    mark = Mark(newest_block(store), use(0, FULL).first_ns)
+    write(store, revision, *uses)
+    assert all_news(store, mark) == News(newest_block(store), plain=False)
+
+
+def test_late_conversations_are_not_plain(store: Store) -> None:
+    write(store, 1, use(1, FULL), conversation="c0001")
+    mark = Mark(newest_block(store), use(1, FULL).first_ns)
+    write(store, 1, use(0, FULL))
+    assert not all_news(store, mark).plain
+
+
+def test_a_use_of_a_known_conversation_is_never_of_revision_one(store: Store) -> None:
+    write(store, 1, use(0, FULL))
+    write(store, 1, use(0, FULL), use(0, MINI, at=99))  # as after a process that was killed in between
+    assert store.rows("SELECT ServedModel, Revision FROM model_uses ORDER BY Revision") == [
+        {"ServedModel": FULL, "Revision": 1},
+        {"ServedModel": MINI, "Revision": 2},
+    ]
+
+
+def test_more_news_than_asked_for_are_not_read(store: Store) -> None:
+    everything = talks("AAAA")
+    replace_uses(store, "acme", [Used(one.conversation_id, 1, [one]) for one in everything])
+    assert all_news(store, Mark(0, -1), most=3) == News(0, plain=False)
+    assert len(all_news(store, Mark(0, -1), most=4).uses) == 4

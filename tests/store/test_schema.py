@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from spanwitness.model import swap_id
 from spanwitness.store.schema import statements, steps
 
 if TYPE_CHECKING:
@@ -124,6 +125,19 @@ def test_an_upgrade_applies_what_is_missing_and_keeps_the_rows(opened_store: Sto
     opened_store.migrate()
     assert len(opened_store.rows("SELECT Version FROM schema_versions")) == len(steps())
     assert len(opened_store.rows("SELECT 1 FROM scores")) == 1
+
+
+def test_an_upgrade_names_the_swaps_that_had_no_name_yet(opened_store: Store) -> None:
+    keys = [("t/1", "s", 'a"\\/', "llm", "version", "openai/gpt-4o", "größer\n/b", number) for number in (1, 2)]
+    columns = "TenantId, ServiceName, AgentName, StepKind, Class, FromVersion, ToVersion, Occurrence"
+    names = [f"{{p{number}:String}}" for number in range(7)]
+    insert = f"INSERT INTO model_swaps ({columns}, UpdatedAt) VALUES ({', '.join(names)}, {{n:UInt32}}, '2026-11-01')"
+    for *texts, number in keys:
+        opened_store.command(insert, {"n": number} | {f"p{at}": text for at, text in enumerate(texts)})
+    opened_store.command("DELETE FROM schema_versions WHERE Version = 4")
+    opened_store.migrate()
+    named = opened_store.rows("SELECT SwapId, Occurrence FROM model_swaps FINAL ORDER BY Occurrence")
+    assert named == [{"SwapId": swap_id(key), "Occurrence": key[-1]} for key in keys]
 
 
 def test_steps_are_numbered_from_one_without_holes() -> None:

@@ -90,6 +90,15 @@ class TestVerified:
     def test_without_an_agreement_it_is_nobodys_matter(self, terms: tuple[Contract, ...]) -> None:
         assert found(talks("?" * 60), "unverified", *terms) == []
 
+    def test_calls_that_failed_were_answered_by_none(self) -> None:
+        outage = [use(talk, "", failed=3) for talk in range(20, 60)]
+        assert found(outage, "unverified", self.LEAST) == []
+        assert found([*talks("A" * 20), *outage], "unverified", self.LEAST) == []
+        tried_again = [use(talk, "", failed=2) for talk in range(20, 60)]
+        (swap,) = found([*talks("A" * 20), *outage[:5], *tried_again[5:]], "unverified", self.LEAST)
+        assert swap.evidence["verified_share"] == round(60 / 67, 4)
+        assert swap.share_now == 35 / 50
+
 
 class TestFingerprints:
     def test_another_backend_of_the_same_version_is_information(self) -> None:

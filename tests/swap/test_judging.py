@@ -10,7 +10,7 @@ import pytest
 from spanwitness.model import Contract, Deployment, Swap
 from spanwitness.model_names import relation
 from spanwitness.swap import Terms, find_swaps
-from tests.swap.built import BEGIN, MINI, of_class, talks
+from tests.swap.built import BEGIN, FULL, MINI, of_class, talks, use
 
 SWAP = BEGIN + dt.timedelta(minutes=20)
 HISTORY = talks("A" * 20 + "B" * 20)
@@ -61,6 +61,17 @@ def test_a_declaration_of_something_else_excuses_nothing(other: Deployment) -> N
     assert judged(other).severity == "page"
 
 
+def test_a_span_may_name_anybody_so_the_swap_says_that_a_span_did() -> None:
+    swap = judged(declared(48, source="span"))
+    assert (swap.severity, swap.declared_by) == ("info", "a span (ann)")
+
+
+@pytest.mark.parametrize("hours", [48, -1])
+def test_no_notice_is_held_against_a_declaration_where_none_was_agreed(hours: float) -> None:
+    swap = judged(declared(hours), contracts=(Contract("acme", 3, BEGIN - dt.timedelta(days=9)),))
+    assert "notice_kept" not in swap.evidence["deployment"]  # type: ignore[operator]
+
+
 @pytest.mark.parametrize(("hours", "kept"), [(48, True), (12, False)])
 def test_the_notice_of_the_contract_in_force_is_held_against_it(hours: float, kept: bool) -> None:
     contract = Contract("acme", 3, BEGIN - dt.timedelta(days=9), notice=dt.timedelta(hours=24))
@@ -83,3 +94,28 @@ def test_a_declaration_does_not_approve() -> None:
     contract = Contract("acme", 1, BEGIN - dt.timedelta(days=9), approved=("gpt-4o",))
     found = find_swaps(HISTORY, relation, Terms((contract,), (declared(48),)))
     assert [swap.severity for swap in of_class(found, "unapproved")] == ["page"]
+
+
+BEDROCK = "anthropic.claude-3-5-sonnet-20241022-v2:0"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "severity"),
+    [
+        (f"openai/{FULL}", f"azure.ai.openai/{FULL}", "warning"),
+        (f"openai/{FULL}", f"openrouter/openai/{FULL}", "warning"),
+        (f"openai/{FULL}", "openai/GPT-4o-2024-08-06", "warning"),
+        (f"aws.bedrock/{BEDROCK}", f"aws.bedrock/us.{BEDROCK}", "warning"),
+        ("unknown/tuned", "openai/tuned", "warning"),
+        (f"openai/{FULL}", f"azure.ai.openai/{MINI}", "page"),
+        (f"openai/{FULL}", "azure.ai.openai/gpt-4o-2024-11-20", "page"),
+        ("openai/gpt-4o", f"openai/{FULL}", "page"),
+        ("azure.ai.openai/chat-east", "azure.ai.openai/chat-west", "page"),
+    ],
+)
+def test_the_same_model_by_its_name_is_no_page(before: str, after: str, severity: str) -> None:
+    names = [before] * 20 + [after] * 20
+    uses = [use(talk, name.partition("/")[2], version=name) for talk, name in enumerate(names)]
+    (swap,) = of_class(find_swaps(uses, relation), "version")
+    assert (swap.from_version, swap.to_version, swap.severity) == (before, after, severity)
+    assert swap.evidence.get("same_model", False) is (severity == "warning")

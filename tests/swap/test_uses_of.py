@@ -90,9 +90,20 @@ def after_failure(*spans: SpanRecord) -> dict[str, int]:
 def test_another_model_after_a_failed_call_steps_in_for_it() -> None:
     assert after_failure(failed(1), call(2, MINI, requested="gpt-4o-mini"), call(3, MINI, requested="gpt-4o-mini")) == {
         "openai/gpt-4o?": 0,
-        f"openai/{MINI}": 1,
+        f"openai/{MINI}": 2,
     }
     assert after_failure(call(1, status="Error"), call(2, MINI))[f"openai/{MINI}"] == 1
+
+
+def test_it_steps_in_until_another_model_answers_and_no_longer() -> None:
+    mini = {"served": MINI, "requested": "gpt-4o-mini"}
+    spans = [failed(1), call(2, **mini), failed(3, requested="gpt-4o-mini"), call(4, **mini), call(5), call(6, **mini)]
+    assert after_failure(*spans) == {
+        "openai/gpt-4o?": 0,
+        f"openai/{MINI}": 2,
+        "openai/gpt-4o-mini?": 1,
+        f"openai/{FULL}": 0,
+    }
 
 
 def test_a_router_that_answers_with_another_model_than_was_asked_for_steps_in() -> None:

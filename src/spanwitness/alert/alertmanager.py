@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PATH: Final = "/api/v2/alerts"
 STANDS_FOR: Final = 4
 """An alert ends by itself where it is not sent again within so many times the usual interval."""
+LONGEST: Final = 200
+"""Characters of a label's value."""
 
 NAMES: Final = {
     "version": "SpanWitnessModelSwap",
@@ -60,7 +62,7 @@ def labels(row: Row, severity: str) -> dict[str, str]:
         "from_version": row["FromVersion"],
         "to_version": row["ToVersion"],
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: _cut(value) for name, value in found.items() if value}
 
 
 def notes(row: Row) -> dict[str, str]:
@@ -91,6 +93,11 @@ def _entry(row: Row, severity: str, ends: dt.datetime) -> dict[str, Any]:
         "startsAt": _iso(row["FirstSeenAt"]),
         "endsAt": _iso(ends),
     }
+
+
+def _cut(label: str) -> str:
+    """As the metrics cut it: an alert of Prometheus's rules is to be the same one."""
+    return label if len(label) <= LONGEST else label[: LONGEST - 1] + "…"
 
 
 def _iso(moment: dt.datetime) -> str:

@@ -36,16 +36,19 @@ _DECLARABLE: Final[dict[str, tuple[str, str]]] = {
     "agent": ("--from-agent-version", "--to-agent-version"),
 }
 _TRAFFIC: Final = {
-    "all": "it took over",
+    "all": "it took over: nearly all since it came",
     "part": "a part: a canary or a router",
     "fallback": "a fallback: most of its calls come after a failed one",
     "none": "the slot has returned",
 }
 
 
+_SAME_MODEL: Final = "By its name it is the same model, at another provider or region, or spelled otherwise."
+
+
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """Something to do. `command`: what to type for it; '' where it is nothing to type."""
+    """Something to do. `command`: what to type for it; '' where it is nothing to type, or no line could hold a name."""
 
     why: str
     command: str = ""
@@ -109,6 +112,8 @@ def facts(row: Row) -> str:
 def description(row: Row) -> str:
     """What stands under the summary: the facts, what they mean, what became of the scores, what to do next."""
     _, meaning = _CLASSES.get(row["Class"], ("", ""))
+    if row["Class"] == "version" and json.loads(row.get("Evidence") or "{}").get("same_model"):
+        meaning = _SAME_MODEL
     lines = [facts(row), meaning, *score_lines(row["ScoreShift"])]
     return "\n".join([*filter(None, lines), "Next:", *(f"- {step}" for step in next_steps(row))])
 
@@ -135,8 +140,7 @@ def next_steps(row: Row) -> list[NextStep]:
     tenant = ["--tenant", row["TenantId"]]
     steps = [NextStep("see the evidence, and the scores before and after", _command("swaps", "show", row["SwapId"]))]
     if row["FirstConversationId"]:
-        shown = _command("conversation", row["FirstConversationId"], *tenant)
-        steps.append(NextStep("read the first conversation step by step", shown))
+        steps.append(NextStep("read the first conversation step by step", _read(row)))
     if row["Class"] in _DECLARABLE and not row["Declared"] and not _undoes(row):
         steps.append(NextStep("if it was meant to be, say so", _declare(row)))
         steps.append(NextStep(f"if it was not, put {_plain(row['FromVersion']) or 'what was there'} back"))
@@ -212,6 +216,13 @@ def _spread(row: Row) -> str:
     return f"In {share(row)} of the slot's last conversations" + (f" ({traffic})" if traffic else "")
 
 
+def _read(row: Row) -> str:
+    found, tenant = row["FirstConversationId"], ("--tenant", row["TenantId"])
+    if found.startswith("-"):  # it would be taken for an option
+        return _command("conversation", *tenant, "--", found)
+    return _command("conversation", found, *tenant)
+
+
 def _declare(row: Row) -> str:
     from_option, to_option = _DECLARABLE[row["Class"]]
     where = (("--tenant", "TenantId"), ("--service", "ServiceName"), ("--agent", "AgentName"))
@@ -223,7 +234,8 @@ def _declare(row: Row) -> str:
 
 
 def _command(*words: str) -> str:
-    return " ".join(["spanwitness", *(shlex.quote(_plain(word)) for word in words)])
+    """What to type; '' where a name cannot be shown as it is: the command would speak of another one."""
+    return "" if any(_plain(word) != word for word in words) else " ".join(["spanwitness", *map(shlex.quote, words)])
 
 
 def _has_moved(shift: dict[str, Any]) -> bool:

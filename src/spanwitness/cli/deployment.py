@@ -116,7 +116,7 @@ def _option(field: str) -> str:
 def list_command(
     tenant: TenantOption = None, config: ConfigOption = None, store: StoreOption = None, as_json: JsonOption = False
 ) -> None:
-    """What was declared and what came of it: expected, seen, absent (overdue), withdrawn.
+    """What was declared and what came of it: expected, seen, late, absent (overdue), withdrawn.
 
     Examples:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Annotated, Any
 
@@ -24,9 +25,10 @@ from spanwitness.report import conversation, scores, versions
 from spanwitness.terminal import console, table_of
 
 
-@app.command("query")
+# SQL that begins with a comment, as those of the documentation do, looks like an option.
+@app.command("query", context_settings={"ignore_unknown_options": True})
 def query_command(
-    sql: Annotated[str, typer.Argument(help="A ClickHouse query; read only.")],
+    sql: Annotated[str, typer.Argument(help="One ClickHouse query; read only.")],
     config: ConfigOption = None,
     store: StoreOption = None,
     fmt: Annotated[str, typer.Option("--format", help="table, json (one object a row) or csv.")] = "table",
@@ -34,7 +36,8 @@ def query_command(
     """Ask the record in ClickHouse SQL, also while `serve` holds the store.
 
     Each row is seen once, as it stands now (`final = 1`). Tables: otel_traces, otel_logs, conversations, steps, scores,
-    model_versions, model_swaps; conversations_latest, steps_latest and scores_latest leave out earlier revisions.
+    model_versions, model_uses, model_swaps, deployments, contracts, alerts; conversations_latest, steps_latest and
+    scores_latest leave out earlier revisions. Columns: `DESCRIBE TABLE steps`, and docs/record.md.
 
     Examples:
 
@@ -44,6 +47,8 @@ def query_command(
     """
     if fmt not in _FORMATS:
         raise typer.BadParameter(f"{fmt!r}: allowed are {', '.join(_FORMATS)}", param_hint="--format")
+    if _statements(sql) > 1:
+        raise typer.BadParameter("one statement at a time", param_hint="SQL")
     with told(), reach(configured(config, store)) as access:
         answer = access.ask(sql.strip().rstrip(";"), _FORMATS[fmt])
         if fmt == "table":
@@ -54,6 +59,13 @@ def query_command(
 
 
 _FORMATS = {"table": "JSONCompactEachRowWithNames", "json": "JSONEachRow", "csv": "CSVWithNames"}
+# In quotes and comments a semicolon ends nothing.
+_TEXT = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`(?:\\.|[^`\\])*`|--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def _statements(sql: str) -> int:
+    bare = _TEXT.sub(lambda found: " " if found[0][0] in "-/" else "''", sql)
+    return sum(bool(part.strip()) for part in bare.split(";"))
 
 
 @app.command("versions")

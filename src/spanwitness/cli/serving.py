@@ -20,9 +20,10 @@ from spanwitness.store import parse_location
 from spanwitness.terminal import console
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
-    from spanwitness.config import AlertsConfig, DriftConfig, ForwardConfig
+    from spanwitness.config import AlertsConfig, DeploymentsConfig, DriftConfig, ForwardConfig
 
 
 @app.command("serve")
@@ -151,18 +152,18 @@ def check_config_command(
     attributes = ", ".join(settings.tenant.attributes) or "no attribute"
     typer.echo(f"  tenant     {header}{attributes}, else {settings.tenant.default!r}")
     typer.echo(f"  forward    {_forwarding(settings.forward)}")
-    typer.echo(f"  close      after {close.idle} of silence, {close.max_age} of age, {close.end_grace} after an end")
+    idle, age, grace = (_time(each) for each in (close.idle, close.max_age, close.end_grace))
+    typer.echo(f"  close      after {idle} of silence, {age} of age, {grace} after an end")
     for kind, table in (("channel", close.idle_by_channel), ("tenant", close.idle_by_tenant)):
-        for name, idle in table.items():
-            typer.echo(f"             {kind} {name}: after {idle} of silence")
+        for name, each in table.items():
+            typer.echo(f"             {kind} {name}: after {_time(each)} of silence")
     for evaluator in rules.bundle.evaluators:
         threshold = rules.bundle.threshold(evaluator.name)
         typer.echo(
             f"  evaluate   {evaluator.name}, {'no threshold' if threshold is None else f'threshold {threshold}'}"
         )
     _echo_contracts(settings.contracts.folder, contracts)
-    over_http = settings.deployments.token_file or settings.deployments.token_env
-    typer.echo(f"  declaring  by command{' and over HTTP' if over_http else '; over HTTP nobody, there is no token'}")
+    typer.echo(f"  declaring  {_declaring(settings.deployments)}")
     typer.echo(f"  drift      {_drift(settings.drift)}")
     typer.echo(f"  alerts     {_alerts(settings.alerts)}")
     typer.echo(f"  metrics    {'GET /metrics' if settings.metrics.serve and settings.receive.http else 'off'}")
@@ -178,10 +179,15 @@ def _echo_contracts(folder: str, contracts: Sequence[tuple[str, Sequence[tuple[s
             typer.echo(f"               {label:<9}{plain(text)}")
 
 
+def _declaring(deployments: DeploymentsConfig) -> str:
+    http = "over HTTP" if deployments.token_file or deployments.token_env else "not over HTTP (there is no token)"
+    return f"by command; {http}; {'by spans' if deployments.from_spans else 'not by spans'}"
+
+
 def _drift(drift: DriftConfig) -> str:
     if not drift.watch:
         return "not watched"
-    rate = f"{drift.false_alarms_per_1000:g} false alarms per 1,000 conversations of a slot at most"
+    rate = f"at most {drift.false_alarms_per_1000:g} in 1,000 of its conversations a false alarm"
     return f"each slot is learnt from {drift.reference} conversations, then watched; {rate}"
 
 
@@ -189,6 +195,15 @@ def _alerts(alerts: AlertsConfig) -> str:
     """A webhook's URL is not shown: its path may be a secret."""
     told = [name for name, url in (("Alertmanager", alerts.alertmanager), ("a webhook", alerts.webhook)) if url]
     return f"{' and '.join(told)}: {', '.join(alerts.severities)}" if told else "nobody is told"
+
+
+def _time(span: dt.timedelta) -> str:
+    """As a configuration has it: 15m, 1d."""
+    seconds = span.total_seconds()
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"
 
 
 def _forwarding(forward: ForwardConfig) -> str:

@@ -127,11 +127,13 @@ class ContractsConfig:
 class DeploymentsConfig:
     """Who may declare changes over HTTP: whoever has the token. '' in both: nobody may.
 
-    `overdue`: a declared change without an end that nobody has seen so long after its beginning is told as absent.
+    `from_spans`: whether spans declare too. `overdue`: a declared change without an end that nobody has seen so long
+    after its beginning is told as absent.
     """
 
     token_file: str = ""
     token_env: str = ""
+    from_spans: bool = True
     overdue: dt.timedelta = dt.timedelta(days=7)
 
 
@@ -282,7 +284,12 @@ _SECTIONS: Final[dict[str, tuple[type, dict[str, Callable[[Any], Any]]]]] = {
     "contracts": (ContractsConfig, {"folder": values.text}),
     "deployments": (
         DeploymentsConfig,
-        {"token_file": values.text, "token_env": values.text, "overdue": values.positive_duration},
+        {
+            "token_file": values.text,
+            "token_env": values.text,
+            "from_spans": values.switch,
+            "overdue": values.positive_duration,
+        },
     ),
     "drift": (
         DriftConfig,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from spanwitness.contract import is_glob, provider_in
@@ -22,7 +23,7 @@ def explain(draft: Draft, thresholds: Mapping[str, float | None]) -> list[tuple[
         *(("approved", line) for line in _approved(contract)),
         *(("alias", line) for line in _aliases(contract)),
         ("verified", _verified(contract)),
-        ("notice", f"{contract.notice} before a change" if contract.notice else "none agreed"),
+        ("notice", _notice(contract.notice)),
         *(("evaluate", f"{name}, {_threshold(value)}") for name, value in thresholds.items()),
     ]
 
@@ -59,6 +60,15 @@ def _verified(contract: Contract) -> str:
     if contract.min_verified is None:
         return "no share agreed"
     return f"at least {contract.min_verified * 100:g} % of the calls must tell which model answered"
+
+
+def _notice(notice: dt.timedelta) -> str:
+    """A change that is declared later than that is told as such; it is no swap of its own."""
+    if not notice:
+        return "none agreed"
+    days, rest = notice.days, dt.timedelta(seconds=notice.seconds, microseconds=notice.microseconds)
+    parts = [f"{days} day{'s' if days > 1 else ''}"] if days else []
+    return f"{', '.join([*parts, *([str(rest)] if rest else [])])} before a change"
 
 
 def _threshold(value: float | None) -> str:

@@ -4,7 +4,7 @@
 |----------------------------------------------------|--------------------------------------------------|
 | the first user message                             | input: the users changed, the rest may follow    |
 | the first call's input tokens, or the prompt's hash | prompt; model if the writing changes *at once* too |
-| writing or tools                                   | model                                            |
+| writing or tools                                   | model; prompt if it is what a prompt prescribes  |
 | token counts alone                                 | prompt (or the accounting of tokens)             |
 | times and caching alone                            | infrastructure                                   |
 """
@@ -37,7 +37,7 @@ class Signs:
 
     `total`: log Shiryaev-Roberts statistic of each group; `ago`: conversations since the change it points at;
     `restarts`: over how many; `other_prompts`: how many conversations in a row came with another prompt than the
-    reference's, where that is told.
+    reference's, where that is told; `calls_tools`: most conversations of the reference have a tool call.
     """
 
     total: Mapping[str, float]
@@ -45,6 +45,7 @@ class Signs:
     restarts: int
     prompt_known: bool
     other_prompts: int
+    calls_tools: bool = False
 
 
 def thresholds(rate: float) -> dict[str, float]:
@@ -85,17 +86,23 @@ def _changed(signs: Signs, *, writing: bool) -> tuple[Cause, int]:
     if _hint(signs, "user") or (_hint(signs, "prompt") and not signs.prompt_known and not writing):
         return _OPEN
     if _hint(signs, "style") or _hint(signs, "tools"):
-        if _same_hand(signs):
-            return ("prompt", ago) if ago >= SETTLING else _OPEN
+        if _prescribed(signs):
+            return ("prompt", ago) if ago >= 2 * SETTLING else _OPEN
         return "model", ago
     return ("prompt", ago) if ago >= SETTLING else _OPEN  # token counts alone are no other model
 
 
-def _same_hand(signs: Signs) -> bool:
-    """Nothing tells of the prompt, and what no prompt asks for speaks against another model rather than for one."""
-    if signs.prompt_known or "prompt" in signs.total or "hand" not in signs.total:
+def _prescribed(signs: Signs) -> bool:
+    """Nothing tells of the prompt, and what changed is what a prompt prescribes: what is done, and a few set phrases.
+
+    Another model writes otherwise in a hundred small ways. Here what no prompt asks for (marks, layout, function words)
+    speaks against a change, and in the writing as a whole so does everything, or all but single features.
+    """
+    if signs.prompt_known or "prompt" in signs.total or not signs.calls_tools or "hand" not in signs.total:
         return False
-    return signs.total["hand"] < math.log(signs.restarts)
+    even = math.log(signs.restarts)
+    sparse = signs.total["single"] > signs.total["text"]
+    return signs.total["hand"] < even and (signs.total["text"] < even or sparse)
 
 
 def _hint(signs: Signs, name: str) -> bool:

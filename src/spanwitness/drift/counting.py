@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spanwitness.drift.reading import Reading
 
 _MOST_TOOLS: Final = 32
+_MOST_VALUE: Final = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def count(conversation: Mapping[str, Any]) -> Counted:
     values = np.full(len(FEATURES), np.nan)
     for name, value in found.items():
         values[INDEX[name]] = value
-    values[~np.isfinite(values)] = np.nan
+    values[~(np.abs(values) < _MOST_VALUE)] = np.nan  # not finite, or a quotient of nonsense
     topic, prompt = _label(conversation, "topic"), _prompt(conversation, reading.system)
     return Counted(values, _covariates(reading), topic, prompt, _tools(reading))
 

@@ -14,7 +14,7 @@ from spanwitness.drift.attribution import Signs, attribute, thresholds
 from spanwitness.drift.counting import count, tool_names
 from spanwitness.drift.evidence import LONGEST, WINDOWS
 from spanwitness.drift.explain import strongest
-from spanwitness.drift.features import FEATURES
+from spanwitness.drift.features import FEATURES, INDEX
 from spanwitness.drift.reference import Group, Reference, fit, nothing
 from spanwitness.drift.verdict import Verdict
 
@@ -40,6 +40,7 @@ _PARTS: Final = ("model", "style", "tools", "tokens")
 _TOLD: Final[Mapping[Cause, str]] = {"model": "model", "prompt": "prompt", "input": "user", "infrastructure": "latency"}
 # Not stood by: times change every day, and must not hide what matters.
 _OPEN: Final = ("", "infrastructure")
+_A_TOOL_CALL: Final = INDEX["parallel"]  # known of conversations with a tool call alone
 _SMALLEST_OVER: Final = 50
 _LEAST_ERROR: Final = 1e-9
 _ARRAYS: Final = ("columns", "knots", "spread", "centre", "scale", "gram", "cross", "coefficients", "rest", "means")
@@ -133,6 +134,8 @@ class DriftDetector:
         for name in ("user", "style", "hand", "model"):
             if name in logs:
                 logs[name] = evidence.average([logs[name], evidence.alone(found, groups[name])])
+        if "text" in logs:
+            logs["single"] = evidence.alone(found, groups["text"])
         parts = [logs[name] for name in _PARTS if name in logs]
         if self._prompt and "prompt" in logs:
             parts.append(logs["prompt"])  # the same prompt by its hash, and yet another size
@@ -147,6 +150,7 @@ class DriftDetector:
             restarts=int(found.lengths[-1]),
             prompt_known=bool(self._prompt),
             other_prompts=self._other_prompts,
+            calls_tools=bool(np.isin(_A_TOOL_CALL, self._reference.columns)),
         )
         self._cause, ago = attribute(signs, self._thresholds)
         self._since = self._seen - ago + 1 if self._cause else 0

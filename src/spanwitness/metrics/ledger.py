@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A swap that stands, and whether somebody declared it."""
+    """A swap that stands, whether somebody declared it, and when it was found."""
 
     swap: Swap
     declared: bool
+    detected: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def tell_swaps(meters: Meters, swaps: Sequence[Standing], standing: int) -> None
             cut(swap.declared_by),
         ] = 1.0
         told[names.SWAP_FIRST_SEEN][key] = swap.first_seen.timestamp()
+        told[names.SWAP_DETECTED][key] = one.detected.timestamp()
         told[names.SWAP_CONVERSATIONS][key] = swap.after
         told[names.SWAP_SHARE][key] = swap.share_now
     for metric, values in told.items():
@@ -68,6 +70,7 @@ _SWAP_METRICS = (
     names.STANDING,
     names.SWAP_INFO,
     names.SWAP_FIRST_SEEN,
+    names.SWAP_DETECTED,
     names.SWAP_CONVERSATIONS,
     names.SWAP_SHARE,
 )

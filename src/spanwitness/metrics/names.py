@@ -122,6 +122,12 @@ SWAP_INFO: Final = Metric(
 SWAP_FIRST_SEEN: Final = Metric(
     "spanwitness_swap_first_seen_timestamp_seconds", "gauge", "When a standing swap was first seen.", _SWAP
 )
+SWAP_DETECTED: Final = Metric(
+    "spanwitness_swap_detected_timestamp_seconds",
+    "gauge",
+    "When a standing swap was found: long after it was first seen where history was imported.",
+    _SWAP,
+)
 SWAP_CONVERSATIONS: Final = Metric(
     "spanwitness_swap_conversations", "gauge", "Conversations on the new version since a standing swap.", _SWAP
 )

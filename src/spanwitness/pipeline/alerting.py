@@ -120,7 +120,7 @@ class AlertLane:
         if now < self._not_before:
             return 0
         taken = await self._pass(now)
-        self._counts = await asyncio.to_thread(outbox.counts, self._store, self.name)
+        await self._look_up()
         return taken
 
     def status(self) -> dict[str, Any]:
@@ -150,7 +150,11 @@ class AlertLane:
                 taken += took
                 if away:
                     return taken
+            await self._look_up()  # a pass over many takes a while, in which somebody may ask
         return taken
+
+    async def _look_up(self) -> None:
+        self._counts = await asyncio.to_thread(outbox.counts, self._store, self.name)
 
     async def _begun(self, found: Sequence[Due], now: dt.datetime) -> list[Due]:
         """The same, once it is noted of those that the receiver does not have yet that it may have them now."""

@@ -53,7 +53,7 @@ class DeploymentWatch:
         """All that was declared, in one tenant or in each, for JSON: what was said, and what came of it.
 
         `status` is withdrawn; seen (since `seen_at`), or late if that was not before it was `due`; absent (due and not
-        seen); or expected. `swaps` are the ledger's entries that it covers.
+        seen); or expected. `withdrawn_at`: when that was. `swaps` are the ledger's entries that it covers.
         """
         tenants = sorted(declared.changed_at(self._store)) if tenant is None else [tenant]
         return [row for one in tenants for row in self._listed(one, now)]
@@ -153,6 +153,7 @@ class DeploymentWatch:
         swaps: dict[str, list[str]] = {}
         for entry in declared.entries_of(self._store, tenant, absent=False):
             swaps.setdefault(entry.deployment_id, []).append(entry.id)
+        gone = declared.withdrawn_at(self._store, tenant)
         found = []
         for one in declared.deployments_of(self._store, tenant):
             seen = first_seen(one, self._sightings(one))
@@ -161,6 +162,7 @@ class DeploymentWatch:
                 "status": _status(one, deadline, seen, now),
                 "seen_at": iso(seen) if seen else None,
                 "due": iso(deadline),
+                "withdrawn_at": iso(gone[one.deployment_id]) if one.deployment_id in gone else None,
             }
             found.append({**told(one), **came, "swaps": swaps.get(one.deployment_id, [])})
         return found
@@ -210,7 +212,7 @@ def _absent_swap(absence: Absence, occurrence: int) -> Swap:
         traffic="none",
         ended_ns=_nanoseconds(absence.seen) if absence.seen else 0,
         deployment_id=one.deployment_id,
-        declared_by=one.declared_by,
+        declared_by=one.declarer,
     )
 
 

@@ -19,7 +19,7 @@ from spanwitness.errors import SpanWitnessError
 from spanwitness.store import deployments as declared
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from spanwitness.deployment import Declaration, Source
     from spanwitness.model import Deployment
@@ -72,16 +72,49 @@ class Register:
             OtherDeployment: the id stands for something else.
             StoreError: it could not be recorded.
         """
-        deployment, new = self.record(read_declaration(fields, now, source), now)
-        return Declared(deployment, new, tuple(self._covers(deployment)))
-
-    def record(self, declaration: Declaration, now: dt.datetime) -> tuple[Deployment, bool]:
-        """The same of a declaration that has been read: what is on record then, and whether it is new."""
+        declaration = read_declaration(fields, now, source)
         with _writing:
             deployment, new = self._place(declaration)
             if new:
                 declared.insert_deployments(self._store, [deployment], now)
-        return deployment, new
+        return Declared(deployment, new, tuple(self._covers(deployment)))
+
+    def record_of_spans(self, declarations: Sequence[Declaration], now: dt.datetime) -> list[OtherDeployment | None]:
+        """Records what spans declare: one look for each tenant and one write, however many they are.
+
+        Of each why it was not recorded, None where it is on record now. Raises StoreError; then none is.
+        """
+        identities = [_identity(one) for one in declarations]
+        refused: list[OtherDeployment | None] = []
+        with _writing:
+            known = self._named(declarations, identities)
+            new = []
+            for one, identity in zip(declarations, identities, strict=True):
+                key = (one.deployment.tenant, identity)
+                try:
+                    placed = _placed(one, identity, known.get(key))
+                except OtherDeployment as error:
+                    refused.append(error)
+                    continue
+                refused.append(None)
+                if placed is not None and placed[1]:
+                    known[key] = placed[0]
+                    new.append(placed[0])
+            declared.insert_deployments(self._store, new, now)
+        return refused
+
+    def _named(
+        self, declarations: Sequence[Declaration], identities: Sequence[str]
+    ) -> dict[tuple[str, str], Deployment]:
+        """What is on record under some ids, by tenant and id."""
+        asked: dict[str, list[str]] = {}
+        for one, identity in zip(declarations, identities, strict=True):
+            asked.setdefault(one.deployment.tenant, []).append(identity)
+        return {
+            (tenant, identity): found
+            for tenant, ids in asked.items()
+            for identity, found in declared.deployments_named(self._store, tenant, ids).items()
+        }
 
     def withdraw(self, tenant: str, identity: str, now: dt.datetime) -> Deployment:
         """Takes a declaration back; it covers nothing any more. Once withdrawn it stays so.
@@ -101,24 +134,36 @@ class Register:
 
     def _place(self, declaration: Declaration) -> tuple[Deployment, bool]:
         """The record that a declaration stands for, and whether it is new."""
-        wanted = declaration.deployment
-        number = 1
+        tenant, number = declaration.deployment.tenant, 1
         while True:
-            identity = wanted.deployment_id if declaration.named else digest_of(declaration, number)
-            found = declared.deployments_named(self._store, wanted.tenant, [identity]).get(identity)
-            if found is None:
-                return replace(wanted, deployment_id=identity), True
-            if declaration.named and not declaration.repeats(found):
-                raise OtherDeployment(_other(found))
-            if not found.withdrawn or wanted.source == "span":
-                return found, False  # what a process repeats on each of its spans does not undo a withdrawal
-            if declaration.named:
-                raise OtherDeployment(f"id = {identity!r}: was withdrawn and stays so; allowed is another id")
+            identity = _identity(declaration, number)
+            found = declared.deployments_named(self._store, tenant, [identity]).get(identity)
+            placed = _placed(declaration, identity, found)
+            if placed is not None:
+                return placed
             number += 1
 
     def _covers(self, deployment: Deployment) -> list[declared.Entry]:
         entries = declared.entries_of(self._store, deployment.tenant, absent=False)
         return [entry for entry in entries if _covered(deployment, entry)]
+
+
+def _identity(declaration: Declaration, number: int = 1) -> str:
+    return declaration.deployment.deployment_id if declaration.named else digest_of(declaration, number)
+
+
+def _placed(declaration: Declaration, identity: str, found: Deployment | None) -> tuple[Deployment, bool] | None:
+    """The record that a declaration stands for under an id, and whether it is new; None: it takes the next id."""
+    wanted = declaration.deployment
+    if found is None:
+        return replace(wanted, deployment_id=identity), True
+    if declaration.named and not declaration.repeats(found):
+        raise OtherDeployment(_other(found))
+    if not found.withdrawn or wanted.source == "span":
+        return found, False  # what a process repeats on each of its spans does not undo a withdrawal
+    if declaration.named:
+        raise OtherDeployment(f"id = {identity!r}: was withdrawn and stays so; allowed is another id")
+    return None
 
 
 def _covered(deployment: Deployment, entry: declared.Entry) -> bool:

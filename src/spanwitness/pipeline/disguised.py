@@ -149,7 +149,7 @@ def _judged(swap: Swap, deployments: Sequence[Deployment]) -> Swap:
         swap,
         severity=_severity(swap.swap_class, cover, swap.first_seen),
         deployment_id=cover.deployment_id,
-        declared_by=cover.declared_by,
+        declared_by=cover.declarer,
     )
 
 
@@ -159,7 +159,7 @@ def _judged_row(row: Mapping[str, Any], deployments: Sequence[Deployment]) -> di
     return {
         **row,
         "Declared": cover is not None,
-        "DeclaredBy": cover.declared_by if cover else "",
+        "DeclaredBy": cover.declarer if cover else "",
         "DeploymentId": cover.deployment_id if cover else "",
         "Severity": _severity(row["Class"], cover, seen),
     }

@@ -44,11 +44,13 @@ class IngestRules:
         tenant: where the tenant stands.
         tenant_header: a header that binds the caller to a tenant, set by the proxy that authenticated it; '' for none.
         limits: of the batches.
+        declare: whether spans may declare changes.
     """
 
     tenant: TenantRule = field(default_factory=TenantRule)
     tenant_header: str = ""
     limits: BatchLimits = field(default_factory=BatchLimits)
+    declare: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Ingestion:
         self._meters = meters or Meters()
         packed = {Signal.TRACES, Signal.LOGS} if logs_onward else {Signal.TRACES}
         self._packer = Packer(onward.tally, packed) if onward is not None else None
-        self._declarations = SpanDeclarations(Register(store).record)
+        self._declarations = SpanDeclarations(Register(store).record_of_spans)
         self.index = TraceIndex(store)
         pass_on = onward.pass_on if onward is not None else None
         self._batchers: dict[Signal, Batcher[Rows]] = {
@@ -124,7 +126,7 @@ class Ingestion:
             batch = decode_spans(bodies)
             tagged = tag_spans(batch, tenants, self._rules.tenant, now)
             items = tagged.drop_columns(_NOT_STORED)
-            declared = told_by_spans(batch, tagged, now)
+            declared = told_by_spans(batch, tagged, now) if self._rules.declare else ()
             rows = Rows("otel_traces", items, index_traces(tagged), self._token(bodies, tenants), declared)
         else:
             batch = decode_logs(bodies)

@@ -1,8 +1,10 @@
 """The ledger of versions and swaps, brought up to date from the record when conversations of a slot have closed.
 
 What it says follows from the record alone. What is kept in memory only spares reading the past again: how each slot
-stood at some moments of its past, and what the uses until then add up to. Where the store adds up to something else,
-since data came late, was revised or was written by another process, an earlier moment serves, or the beginning.
+stood at some moments of its past, and what the uses until then add up to. What was inserted since the last look, by
+whatever process, is read first. Where it only adds later conversations, the slot goes on from there. Where it touches
+the past, since data came late or was revised, the store adds up again: where that is something else, an earlier moment
+serves, or the beginning.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from spanwitness.pipeline import disguised
 from spanwitness.store import ledger, uses
 from spanwitness.store.contracts import contracts_of
 from spanwitness.store.deployments import deployments_of
-from spanwitness.store.uses import END, Span, Sum
+from spanwitness.store.uses import END, Mark, Span, Sum
 from spanwitness.swap import Rules, SlotFold, Talks, Terms
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from spanwitness.model import Slot, Swap
     from spanwitness.store import Store
-    from spanwitness.store.uses import StoredUse
+    from spanwitness.store.uses import News, StoredUse
 
 _STEPS: Final = (64, 512, 4096, 32768)
 """After so many uses a state is kept: of each step the last two, so that data that is late by more costs more."""
@@ -35,6 +37,9 @@ _STEPS: Final = (64, 512, 4096, 32768)
 _KEPT_BYTES: Final = 64 * 2**20
 _PAGE: Final = 20_000
 _SLOTS_AT_ONCE: Final = 100
+
+_LOOKS: Final = 64
+"""After so many looks at what is new alone, the past is added up all the same: rows may have been deleted by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +59,27 @@ class _Checkpoint:
 
 @dataclass(slots=True)
 class _Kept:
-    """The checkpoints of a slot, and the contracts that they were made under."""
+    """The checkpoints of a slot, and the contracts that they were made under.
+
+    Attributes:
+        contracts: a digest of them.
+        tip: how it stood last.
+        steps: by step the last two.
+        block: the insert up to which `tip` has everything; -1 where that is not known.
+        looks: how often only what is new was looked at since the past was added up.
+    """
 
     contracts: int
     tip: _Checkpoint | None = None
     steps: dict[int, list[_Checkpoint]] = field(default_factory=dict)
+    block: int = -1
+    looks: int = 0
+
+    def mark(self) -> Mark | None:
+        """From where on to look for what is new; None: the past is to be added up."""
+        if self.tip is None or self.block < 0 or self.looks >= _LOOKS:
+            return None
+        return Mark(self.block, self.tip.high)
 
     def all(self) -> list[_Checkpoint]:
         """The oldest first, one of each moment."""
@@ -67,11 +88,11 @@ class _Kept:
             found[self.tip.high] = self.tip
         return [found[high] for high in sorted(found)]
 
-    def only(self, good: set[int]) -> _Kept:
-        """Those of some moments."""
+    def only(self, good: set[int], block: int) -> _Kept:
+        """Those of some moments, to go on from until all is known up to insert `block`."""
         tip = self.tip if self.tip is not None and self.tip.high in good else None
         steps = {step: [point for point in points if point.high in good] for step, points in self.steps.items()}
-        return _Kept(self.contracts, tip, steps)
+        return _Kept(self.contracts, tip, steps, block)
 
     def bytes(self) -> int:
         """About how much memory it takes."""
@@ -196,18 +217,30 @@ class Ledger:
 
     def _folds(self, tenant: str, slots: Sequence[Slot], contracts: int, rules: Rules) -> list[SlotFold]:
         kept = {slot: self._known(slot, contracts) for slot in slots}
-        points = {slot: kept[slot].all() for slot in slots}
-        sums = uses.sums(self._store, tenant, {slot: [point.high for point in points[slot]] for slot in slots})
-        runs = []
-        for slot in slots:
-            good = {point.high for point, found in zip(points[slot], sums[slot], strict=False) if point.sum == found}
-            begin = next((point for point in reversed(points[slot]) if point.high in good), None)
-            runs.append(_Run(slot, kept[slot].only(good), begin, sums[slot][-1].uses, rules))
-        self._read(tenant, runs)
+        marks = {slot: mark for slot in slots if (mark := kept[slot].mark()) is not None}
+        found = uses.news(self._store, tenant, marks, _PAGE)
+        plain = {slot: news for slot, news in found.items() if news.plain}
+        runs = [_gone_on(slot, kept[slot], news, rules) for slot, news in plain.items()]
+        runs += self._checked(tenant, {slot: kept[slot] for slot in slots if slot not in plain}, rules)
         for run in runs:
             run.finish()
             self._keep(run.fold.slot, run.kept)
         return [run.fold for run in runs]
+
+    def _checked(self, tenant: str, kept: dict[Slot, _Kept], rules: Rules) -> list[_Run]:
+        """Reads on from the newest checkpoints that agree with the store."""
+        if not kept:
+            return []
+        block = uses.newest_block(self._store)
+        points = {slot: one.all() for slot, one in kept.items()}
+        sums = uses.sums(self._store, tenant, {slot: [point.high for point in points[slot]] for slot in kept})
+        runs = []
+        for slot, one in kept.items():
+            good = {point.high for point, found in zip(points[slot], sums[slot], strict=False) if point.sum == found}
+            begin = next((point for point in reversed(points[slot]) if point.high in good), None)
+            runs.append(_Run(slot, one.only(good, block), begin, sums[slot][-1].uses, rules))
+        self._read(tenant, runs)
+        return runs
 
     def _read(self, tenant: str, runs: Sequence[_Run]) -> None:
         """Reads what is left of each slot: much of one in pages, little of many together."""
@@ -233,6 +266,16 @@ class Ledger:
         while self._bytes > self._kept_bytes and self._kept:
             _, oldest = self._kept.popitem(last=False)
             self._bytes -= oldest.bytes()
+
+
+def _gone_on(slot: Slot, kept: _Kept, news: News, rules: Rules) -> _Run:
+    """A slot to which later conversations were added alone."""
+    uses_before = kept.tip.sum.uses if kept.tip else 0
+    run = _Run(slot, kept, kept.tip, uses_before + len(news.uses), rules)
+    run.read(news.uses, END)
+    kept.block = news.block
+    kept.looks += 1
+    return run
 
 
 def _parts(runs: Sequence[_Run]) -> Iterator[list[_Run]]:

@@ -11,6 +11,7 @@ from spanwitness import __version__
 from spanwitness.errors import StoreError, fault
 from spanwitness.metrics import Meters, names
 from spanwitness.metrics.ledger import SlotNow, Standing, tell_slots, tell_swaps
+from spanwitness.metrics.page import render
 from spanwitness.metrics.statuses import tell_alerts, tell_forward
 from spanwitness.model import Slot, Swap
 
@@ -113,8 +114,6 @@ class Measures:
             forward: `Onward.status()`, empty where there is no next hop.
             alerts: `Alerting.status()`.
         """
-        from spanwitness.metrics.page import render  # here, since only who is scraped needs the library
-
         tell_forward(self._meters, forward)
         tell_alerts(self._meters, alerts)
         return render(self._meters, accept)
@@ -214,4 +213,4 @@ def _standing(row: Mapping[str, Any]) -> Standing:
         deployment_id=row["DeploymentId"],
         declared_by=row["DeclaredBy"],
     )
-    return Standing(swap, bool(row["Declared"]))
+    return Standing(swap, bool(row["Declared"]), row["DetectedAt"].replace(tzinfo=dt.UTC))

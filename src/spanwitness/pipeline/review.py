@@ -7,6 +7,7 @@ it is written: killed anywhere, the next sweep does the same again and nothing i
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -103,7 +104,8 @@ class Review:
         self._rules = rules
         self._contracts = contracts or ContractBook(store, rules.bundle)
         self._ledger = Ledger(store)
-        self._score_shifts = ScoreShifts(store)
+        self._hurried = threading.Event()
+        self._score_shifts = ScoreShifts(store, self._hurried.is_set)
         self._watch = Watch(store, rules.watch) if rules.watch is not None else None
         self._looked_through = False
 
@@ -152,6 +154,10 @@ class Review:
         """See Ledger.rejudge. Raises StoreError."""
         return self._ledger.rejudge(tenant, now)
 
+    def hurry(self) -> None:
+        """Has a pass that runs end after what it is at; the rest stays open. From any thread."""
+        self._hurried.set()
+
     def finish(self, now: dt.datetime) -> None:
         """Stores what a next process would else have to read again. Raises StoreError: nothing is lost by it."""
         if self._watch is not None:
@@ -162,6 +168,8 @@ class Review:
         self._contracts.refresh()
         sweep.swaps += self._ledger.sweep(now)
         for chunk in chunks(wanted, self._rules.chunk_spans):
+            if self._hurried.is_set():
+                break
             self._settle_all(chunk, now, sweep)
             done += len(chunk)
             progress(done, len(wanted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -14,7 +15,7 @@ from spanwitness.store.rows import as_json
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 STAGES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 """Numbers of conversations after a swap at which it is worked out: nine times at most, however long it stands."""
@@ -32,8 +33,10 @@ class ScoreShifts:
     written. Where no evaluator ran there is nothing to write: that alone is remembered, by this instance.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, hurried: Callable[[], bool] = lambda: False) -> None:
+        """`hurried`: whether there is no time for more; what is left is worked out when its slot is touched again."""
         self._store = store
+        self._hurried = hurried
         self._empty: dict[str, dict[str, int]] = {}
 
     def refresh(
@@ -53,7 +56,8 @@ class ScoreShifts:
             StoreError: the store is away.
         """
         rows = score_shift.swaps_of(self._store, tenant, slots, CLASSES)
-        found = [(row, self._shift(row)) for row in rows if self._due(row, touched or {})]
+        due = (row for row in rows if self._due(row, touched or {}))
+        found = [(row, self._shift(row)) for row in takewhile(lambda _row: not self._hurried(), due)]
         written = [(row, shift) for row, shift in found if shift and as_json(shift) != row["ScoreShift"]]
         score_shift.write(self._store, written, now)
         return len(written)

@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 
 from spanwitness import attributes as names
 from spanwitness.deployment import TO, NotAllowed, iso, read_declaration
-from spanwitness.errors import SpanWitnessError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from spanwitness.columns import Batch
     from spanwitness.deployment import Declaration
+    from spanwitness.errors import SpanWitnessError
 
 log = logging.getLogger(__name__)
 
@@ -111,36 +111,37 @@ class SpanDeclarations:
     """Records what spans declare. What one process says on each of its spans is looked at once.
 
     Args:
-        record: `Deployments.record`.
+        record: `Register.record_of_spans`.
     """
 
-    def __init__(self, record: Callable[[Declaration, dt.datetime], object]) -> None:
+    def __init__(
+        self, record: Callable[[Sequence[Declaration], dt.datetime], Sequence[SpanWitnessError | None]]
+    ) -> None:
         self._record = record
         self._known: set[tuple[object, ...]] = set()
 
     def take(self, found: Sequence[Told]) -> None:
         """Records what is new. Raises StoreError; what is not allowed is logged and passed over."""
-        for told in found:
-            if told.key in self._known:
-                continue
-            for fields in _declared(told):
-                self._take(fields, told)
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known.add(told.key)
+        news = [told for told in found if told.key not in self._known]
+        read = [(told, one) for told in news for fields in _declared(told) if (one := _read(fields, told))]
+        if read:
+            refused = self._record([one for _, one in read], news[0].arrived)
+            for (told, _), error in zip(read, refused, strict=True):
+                if error is not None:
+                    log.warning("a span of tenant %s, service %s: %s", told.tenant, told.service, error)
+        if len(self._known) + len(news) > _REMEMBERED:
+            self._known.clear()
+        self._known.update(told.key for told in news)
 
-    def _take(self, fields: Mapping[str, str], told: Told) -> None:
-        try:
-            declaration = read_declaration(fields, told.arrived, "span")
-            if "from" not in dict(told.fields):
-                declaration = replace(declaration, dated=False)
-            self._record(declaration, told.arrived)
-        except StoreError:
-            raise
-        except NotAllowed as error:
-            log.warning("a span of tenant %s, service %s declares nothing: %s", told.tenant, told.service, error)
-        except SpanWitnessError as error:
-            log.warning("a span of tenant %s, service %s: %s", told.tenant, told.service, error)
+
+def _read(fields: Mapping[str, str], told: Told) -> Declaration | None:
+    """What a span declares; None, and a line in the log, where it is not allowed."""
+    try:
+        declaration = read_declaration(fields, told.arrived, "span")
+    except NotAllowed as error:
+        log.warning("a span of tenant %s, service %s declares nothing: %s", told.tenant, told.service, error)
+        return None
+    return declaration if "from" in dict(told.fields) else replace(declaration, dated=False)
 
 
 def _declared(told: Told) -> list[dict[str, str]]:

@@ -27,8 +27,8 @@ FROM contracts WHERE {where} ORDER BY TenantId, Version
 """
 
 _LATE: Final = (
-    "'late': put on record after the time from which it holds. What was judged in between was judged by the terms"
-    " before it: compare RecordedAt with ScoredAt of the scores."
+    "'late': put on record after the time from which it holds. Scores that were given in between were held against the"
+    " terms before it: compare RecordedAt with their ScoredAt. Swaps are judged anew."
 )
 _NONE: Final = (
     "No contract is on record. One is a file TENANT.toml in the folder that the configuration names: contracts.folder."

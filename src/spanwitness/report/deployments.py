@@ -31,7 +31,7 @@ def render(rows: Sequence[Row]) -> Group:
     for row in sorted(rows, key=lambda row: (row["declared_at"], row["id"]), reverse=True):
         parts += [Text(plain(f"{row['id']}  {row['status']}: {_MEANING[row['status']]}"), "bold"), _facts(row), ""]
     if not rows:
-        parts.append(line(f"No change is declared. To declare one: `{command('deployment', 'declare', '--help')}`."))
+        parts.append(line(f"No change is declared. To declare one: `{command('deployment', 'declare')} --help`."))
         return lines(*parts)
     absent = sum(row["status"] == "absent" for row in rows)
     parts.append(line(f"{count(len(rows), 'declaration')}, {f'{absent:,}' if absent else 'none'} overdue."))
@@ -84,6 +84,8 @@ def _facts(row: Mapping[str, Any]) -> RenderableType:
     ]
     if row["seen_at"]:
         facts.append(("seen", f"{clock(row['seen_at'])} UTC"))
+    if row["withdrawn_at"]:
+        facts.append(("withdrawn", f"{clock(row['withdrawn_at'])} UTC"))
     if row["status"] in ("expected", "late", "absent"):
         facts.append(("due", f"{clock(row['due'])} UTC"))
     if row["swaps"]:

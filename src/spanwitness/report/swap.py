@@ -121,8 +121,8 @@ def _found(ask: Ask, identity: str, tenant: str | None) -> Row:
     gone = [row for row in fetch(ask, _filled(_WITHDRAWN, where), replaced=True) if _id(row).startswith(wanted)]
     if wanted and gone:
         raise SpanWitnessError(
-            f"swap {_id(gone[0])} was withdrawn at {gone[0]['At']}: what arrived later shows that this did not"
-            f" happen so; what stands: {command('swaps')}"
+            f"swap {_id(gone[0])} was withdrawn at {gone[0]['At']}: by what arrived later, or by a contract"
+            f" that was put on record later, it did not happen so; what stands: {command('swaps')}"
         )
     raise SpanWitnessError(f"no swap {identity!r}; those on record: {command('swaps')}")
 

@@ -43,6 +43,7 @@ _TOLD: Final = {
     "agent_version_before": "agent version before",
     "together_with": "came together with",
     "undoes": "undoes",
+    "same_model": "by its name",
     "approved": "approved models",
     "verified_share": "calls that tell their model",
     "min_verified": "at least, by the contract",
@@ -60,6 +61,7 @@ _TOLD: Final = {
 }
 _AS_WORDS: Final = {
     "undoes": lambda _value: "the last change, which nobody had declared",
+    "same_model": lambda _value: "the model that answered before: at another provider or region, or spelled otherwise",
     "rotates": lambda _value: "yes: it changes again and again, and is told no more",
     "odds": lambda value: f"10^{value:.3g}",
     "odds_needed": lambda value: f"10^{value:.3g}",

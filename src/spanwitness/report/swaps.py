@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, get_args
 
+import orjson
 from rich.text import Text
 
 from spanwitness.model import Severity, SwapClass, swap_id
@@ -67,6 +68,7 @@ _CLASSES: Final = {
     "agent": "another version of the agent",
     "absent": "declared, and never seen",
 }
+_SAME_MODEL: Final = "the same model by its name, elsewhere or spelled otherwise"
 _LABELS: Final = {"mismatch": ("asked for", "answered"), "absent": ("instead of", "declared")}
 _NO_TRAFFIC: Final = ("absent", "unverified")
 
@@ -143,16 +145,20 @@ def slots(ask: Ask, *, tenant: str | None = None) -> Slots:
     return Slots(found["slots"], found["unverified"], found["untold"])
 
 
-def render(rows: Sequence[Row], behind: Slots, *, of: int = 0, chosen: bool = False) -> Group:
+def render(rows: Sequence[Row], behind: Slots, *, of: int = 0, pages: int = 0, chosen: bool = False) -> Group:
     """A block for each swap, what to do next, and what the record cannot know.
 
-    `of`: how many there are in all, where that is more than the rows. `chosen`: others were not asked for.
+    `of`: how many there are in all, where that is more than the rows; `pages`, those of the rest that page and stand.
+    `chosen`: others were not asked for.
     """
     parts: list[RenderableType] = []
     for row in rows:
         parts += [Text(plain(title(row)), "bold"), _facts(row), ""]
     if of > len(rows):
         parts.append(line(f"These are the newest {len(rows):,} of {of:,}: --limit {of} shows all."))
+    if pages:
+        urgent = command("swaps", "--standing", "--severity", "page")
+        parts.append(line(f"{count(pages, 'page')} still standing among the older ones: `{urgent}`."))
     if rows:
         parts.append(line(f"Next: `{command('swaps', 'show', rows[0]['Id'])}` shows the newest with what it rests on."))
     else:
@@ -172,7 +178,17 @@ def show(
     if not shown and not behind.all:
         return nothing(ask, "no call that names a model", tenant)
     full = wanted.limit is not None and len(shown) >= wanted.limit
-    return render(shown, behind, of=number(ask, tenant=tenant, wanted=wanted) if full else 0, chosen=wanted.some)
+    of = number(ask, tenant=tenant, wanted=wanted) if full else 0
+    pages = _older_pages(ask, shown, tenant, wanted) if of > len(shown) else 0
+    return render(shown, behind, of=of, pages=pages, chosen=wanted.some)
+
+
+def _older_pages(ask: Ask, shown: Sequence[Row], tenant: str | None, wanted: Wanted) -> int:
+    """How many that page and stand are asked for, and not among those shown."""
+    if wanted.severities and "page" not in wanted.severities:
+        return 0
+    pages = number(ask, tenant=tenant, wanted=replace(wanted, severities=("page",), standing=True))
+    return pages - sum(1 for row in shown if row["Severity"] == "page" and row["EndedAt"] is None)
 
 
 def summary(row: Row) -> str:
@@ -182,8 +198,12 @@ def summary(row: Row) -> str:
 
 def title(row: Row) -> str:
     """Its name, how urgent it is, and what kind of change it is."""
-    meaning = _CLASSES.get(row["Class"])
+    meaning = _SAME_MODEL if _same_model(row) else _CLASSES.get(row["Class"])
     return f"{row['Id']}  {row['Severity']}  {row['Class']}{f': {meaning}' if meaning else ''}"
+
+
+def _same_model(row: Row) -> bool:
+    return row["Class"] == "version" and orjson.loads(row["Evidence"] or "{}").get("same_model") is True
 
 
 def change(row: Row) -> list[tuple[str, RenderableType]]:

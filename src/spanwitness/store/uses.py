@@ -60,6 +60,22 @@ WHERE {_OURS} AND ({_SLOT}, ConversationId) IN (
 ORDER BY number, first, ConversationId, {_ALIKE}
 """
 
+# The engine numbers inserts as they become visible. A part that ends before the mark holds nothing new.
+_NEWS = f"""
+SELECT {_NUMBER} AS number, ConversationId, {_ALIKE}, {_FIRST} AS first, {_LAST} AS last, FirstTraceId, Calls,
+       FailedCalls, CallsAfterFailure, Opening, {_HASH} AS hash, Revision, Gone, _block_number AS block
+FROM model_uses
+WHERE {_OURS} AND toInt64(splitByChar('_', _part)[3]) > {{oldest:Int64}}
+      AND _block_number > {{blocks:Array(Int64)}}[{_NUMBER}]
+ORDER BY number, first, ConversationId, {_ALIKE}
+LIMIT {{most:UInt64}}
+"""
+
+_NEWEST = """
+SELECT max(max_block_number) AS block FROM system.parts
+WHERE active AND database = currentDatabase() AND table = 'model_uses'
+"""
+
 _PAGE = f"""
 SELECT {_FIRST} AS first FROM model_uses FINAL
 WHERE {_OURS} AND {_FIRST} > {{low:Int64}}
@@ -108,6 +124,28 @@ class StoredUse:
     hash: int
 
 
+class Mark(NamedTuple):
+    """How far a slot is known: what came with inserts up to number `block`, all of it no later than `high`."""
+
+    block: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What was written of a slot since a mark.
+
+    Attributes:
+        block: the insert up to which that is.
+        plain: it only adds conversations of which nothing was known, later than the mark. So nothing before it changed.
+        uses: what is new, in order of time; none where it is not plain.
+    """
+
+    block: int
+    plain: bool = True
+    uses: Sequence[StoredUse] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Used:
     """All uses of a conversation in one of its revisions."""
@@ -126,20 +164,19 @@ def replace_uses(store: Store, tenant: str, used: Sequence[Used]) -> None:
         _key_of(row): (row["revision"], tuple(row["told"].values() if isinstance(row["told"], dict) else row["told"]))
         for row in store.rows(_OLD, {"tenant": tenant, "conversations": conversations})
     }
+    # Revision 1 is of a conversation's first uses alone, also where it is written again after a death in between.
     revisions = {one.conversation_id: one.revision for one in used}
+    for key, (revision, _) in old.items():
+        revisions[key[3]] = max(revisions[key[3]], revision + 1)
     rows = {}
     for one in used:
         for use in one.uses:
-            row = _row(use, one.revision)
+            row = _row(use, revisions[one.conversation_id])
             rows[_key_of(row)] = row
-    changed = [
-        {**row, "Revision": max(row["Revision"], old[key][0] + 1) if key in old else row["Revision"]}
-        for key, row in rows.items()
-        if key not in old or old[key][1] != _told(row)
-    ]
+    changed = [row for key, row in rows.items() if key not in old or old[key][1] != _told(row)]
     gone = [
-        _gone_row(tenant, key, max(revisions[key[3]], revision + 1), told)
-        for key, (revision, told) in old.items()
+        _gone_row(tenant, key, revisions[key[3]], told)
+        for key, (_, told) in old.items()
         if key not in rows and not told[-1]
     ]
     _insert(store, changed + gone)
@@ -178,6 +215,47 @@ def read_uses(store: Store, tenant: str, spans: Sequence[Span]) -> Iterator[Stor
     for batch in table.to_batches(max_chunksize=_READ_AT_ONCE):
         for row in batch.to_pylist():
             yield StoredUse(_use(spans[row["number"] - 1].slot, row), row["hash"])
+
+
+def newest_block(store: Store) -> int:
+    """The number of the last insert; whoever reads after this reads all that came up to it."""
+    return int(store.rows(_NEWEST)[0]["block"])
+
+
+def news(store: Store, tenant: str, marks: Mapping[Slot, Mark], most: int) -> dict[Slot, News]:
+    """What was written of some slots since their marks, whoever wrote it. What it costs does not grow with the past.
+
+    Replaced rows are not left out: one that replaces another has a revision above 1, and is not plain.
+
+    Args:
+        store: where it is.
+        tenant: of the slots.
+        marks: by slot from where on.
+        most: where more uses than this are new, none are read, and no slot's news are plain.
+    """
+    if not marks:
+        return {}
+    slots = list(marks)
+    blocks = [mark.block for mark in marks.values()]
+    parameters = {**_parameters(tenant, slots), "blocks": blocks, "oldest": min(blocks), "most": most + 1}
+    table = store.arrow(_NEWS, parameters)
+    if len(table) > most:
+        return {slot: News(mark.block, plain=False) for slot, mark in marks.items()}
+    rows: dict[Slot, list[dict[str, Any]]] = {slot: [] for slot in slots}
+    for row in table.to_pylist():
+        rows[slots[row["number"] - 1]].append(row)
+    # All of the answer is of one moment, so all slots are known up to its last insert.
+    last = max((row["block"] for of_slot in rows.values() for row in of_slot), default=-1)
+    return {slot: _news(slot, of_slot, marks[slot], last) for slot, of_slot in rows.items()}
+
+
+def _news(slot: Slot, rows: Sequence[Mapping[str, Any]], mark: Mark, last: int) -> News:
+    block = max(mark.block, last)
+    told = {tuple(row[name] for name in _WITHIN) for row in rows}
+    added = all(row["Revision"] == 1 and not row["Gone"] and row["first"] > mark.high for row in rows)
+    if not added or len(told) < len(rows):
+        return News(block, plain=False)
+    return News(block, uses=tuple(StoredUse(_use(slot, row), row["hash"]) for row in rows))
 
 
 def page_end(store: Store, span: Span, uses: int) -> int:
@@ -263,6 +341,7 @@ def _row(use: Use, revision: int) -> dict[str, Any]:
 
 
 _KEY: Final = (*_SLOT.split(", "), "ConversationId", *_ALIKE.split(", "))
+_WITHIN: Final = ("ConversationId", *_ALIKE.split(", "))
 _FACTS: Final = ("FirstAt", "LastAt", "FirstTraceId", "Calls", "FailedCalls", "CallsAfterFailure", "Opening", "Gone")
 
 

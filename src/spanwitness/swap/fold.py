@@ -43,7 +43,7 @@ class Talks:
 def _told(use: Use) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "talk", ()
     yield "version", (use.version,)
-    yield "answered", ("yes" if use.served else "no",)
+    yield "answered", ("yes" if use.served else "no" if use.failed < use.calls else "failed",)
     if use.served:
         yield "served", ()
         yield "requested", (use.requested,)

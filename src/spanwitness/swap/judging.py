@@ -31,7 +31,9 @@ def judge(slot: Slot, told: Iterable[Told], rules: Rules, deployments: Sequence[
     return _linked([bench.swap(entry, track) for entry, track in found])
 
 
-def severity_of(swap_class: str, traffic: Traffic, *, declared: bool, in_time: bool, undoes: bool) -> Severity:
+def severity_of(
+    swap_class: str, traffic: Traffic, *, declared: bool, in_time: bool, undoes: bool, same_model: bool
+) -> Severity:
     """How grave a change is.
 
     Args:
@@ -40,6 +42,7 @@ def severity_of(swap_class: str, traffic: Traffic, *, declared: bool, in_time: b
         declared: a declaration covers it.
         in_time: that was made before the change was seen.
         undoes: it takes back a change that nobody had declared.
+        same_model: by its name it is the model that answered before, elsewhere or in another spelling.
     """
     if swap_class == "fingerprint" or (declared and in_time):
         return "info"
@@ -47,7 +50,9 @@ def severity_of(swap_class: str, traffic: Traffic, *, declared: bool, in_time: b
         return "warning"
     if undoes:
         return "info"
-    return "page" if swap_class in _GRAVE and (swap_class, traffic) != ("version", "fallback") else "warning"
+    if swap_class == "version" and (same_model or traffic == "fallback"):
+        return "warning"
+    return "page" if swap_class in _GRAVE else "warning"
 
 
 class _Bench:
@@ -65,6 +70,7 @@ class _Bench:
         undoes = self._undoes(entry, deployment)
         total = entry.after if entry.ended else track.count(entry.token).since(entry.base)
         traffic = _traffic(entry, track)
+        same_model = entry.swap_class == "version" and self._rules.same_model(entry.from_version, entry.to_version)
         return Swap(
             slot=self._slot,
             swap_class=entry.swap_class,
@@ -83,13 +89,14 @@ class _Bench:
                 declared=deployment is not None,
                 in_time=deployment is not None and _in_time(entry, deployment),
                 undoes=undoes,
+                same_model=same_model,
             ),
-            evidence=_evidence(entry, contract, deployment, undoes=undoes),
+            evidence=_evidence(entry, contract, deployment, undoes=undoes, same_model=same_model),
             share_now=round(track.share(entry.token), 4),
             traffic="none" if entry.ended else traffic,
             ended_ns=entry.ended.ns if entry.ended else 0,
             deployment_id=deployment.deployment_id if deployment else "",
-            declared_by=deployment.declared_by if deployment else "",
+            declared_by=deployment.declarer if deployment else "",
         )
 
     def _covering(self, entry: Entry) -> Deployment | None:
@@ -121,7 +128,7 @@ def _in_time(entry: Entry, deployment: Deployment) -> bool:
 
 
 def _evidence(
-    entry: Entry, contract: Contract | None, deployment: Deployment | None, *, undoes: bool
+    entry: Entry, contract: Contract | None, deployment: Deployment | None, *, undoes: bool, same_model: bool
 ) -> dict[str, object]:
     """What is known; what nobody told is left out."""
     use, before = entry.use, entry.context
@@ -136,6 +143,7 @@ def _evidence(
         "contract_version": contract.version if contract else None,
         "deployment": _declaration(entry, contract, deployment) if deployment else None,
         "undoes": undoes or None,
+        "same_model": same_model or None,
         "ended_by": entry.ended.by if entry.ended else None,
         **entry.facts,
     }
@@ -149,7 +157,7 @@ def _declaration(entry: Entry, contract: Contract | None, deployment: Deployment
         "declared_late": not _in_time(entry, deployment),
         "notice_hours": round(ahead.total_seconds() / _HOUR_S, 2),
     }
-    return {**told, "notice_kept": ahead >= contract.notice} if contract else told
+    return {**told, "notice_kept": ahead >= contract.notice} if contract and contract.notice else told
 
 
 def _linked(swaps: Sequence[Swap]) -> list[Swap]:

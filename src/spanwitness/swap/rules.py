@@ -66,6 +66,11 @@ class Rules:
             contract and self._once(("aliased", contract.version, *names), lambda: aliased(contract, *names))
         )
 
+    def same_model(self, version: str, other: str) -> bool:
+        """Whether two versions differ in nothing but who answers (a provider, a region) and how the name is spelled."""
+        names = (_named(version), _named(other))
+        return self._once(("same", *names), lambda: self._relation(*names, "") == "same")
+
     def approves(self, use: Use, contract: Contract | None) -> bool:
         """Whether the contract has the model that answered on its list, or has no list."""
         return contract is None or self._once(
@@ -79,3 +84,8 @@ class Rules:
                 self._known.clear()
             self._known[key] = answer()
         return self._known[key]
+
+
+def _named(version: str) -> str:
+    """A version without the word for a provider that nobody told."""
+    return version.removeprefix("unknown/")

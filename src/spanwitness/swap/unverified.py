@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from spanwitness.swap.entries import Book, Context, Entry, Left
@@ -16,7 +17,10 @@ _TOLD, _UNTOLD = "told", "untold"
 
 
 class Unverified:
-    """Watches the share of calls, over the slot's last fifty conversations, that tell which model answered."""
+    """Watches the share of calls, over the slot's last fifty conversations, that tell which model answered.
+
+    A call that failed and names no model was answered by none: an outage is no gap in the proof.
+    """
 
     def __init__(self) -> None:
         self.book = Book(back=0)
@@ -33,13 +37,15 @@ class Unverified:
             context: what was in use before it.
             contract: in force when it began.
             opens: the first of its conversation.
-            new: the first of its conversation whose served model is known, or the first where it is not.
+            new: the first of its conversation whose served model is known, or the first where it is not, or the first
+                of which all calls failed without an answer.
         """
         if opens:
             self.track.open(use.conversation_id)
-        token = _TOLD if use.served else _UNTOLD
-        self.track.add(use, token, new=new)
-        if not use.served:
+        if use.served:
+            self.track.add(use, _TOLD, new=new)
+        elif use.failed < use.calls:
+            self.track.add(replace(use, calls=use.calls - use.failed), _UNTOLD, new=new)
             self._version = use.version
         least = contract.min_verified if contract else None
         if self._open is not None:
@@ -50,9 +56,10 @@ class Unverified:
             self._tell(use, context, least)
 
     def share(self) -> float:
-        """The share of the last calls that tell which model answered."""
+        """The share of the last calls that tell which model answered; all where none was answered."""
         told = self.track.calls(_TOLD)
-        return told / max(told + self.track.calls(_UNTOLD), 1)
+        answered = told + self.track.calls(_UNTOLD)
+        return told / answered if answered else 1.0
 
     def _back(self, least: float, entry: Entry) -> bool:
         """A share that hovers about the least one is told once in a while, not at each crossing."""

@@ -42,11 +42,12 @@ class _Calls:
 def uses_of(conversation: Conversation) -> list[Use]:
     """The uses of models in a conversation, by slot and in order of time.
 
-    A use says which calls of a slot came next after a failed call of another model. What is tried again is the same
-    model, also where the failed call, of course, does not tell which model would have answered it.
+    A use says which calls of a slot stepped in for another model: that which came next after a failed call of it, and
+    those that went on from there with the same model. What is tried again is the same model, also where the failed
+    call, of course, does not tell which model would have answered it.
     """
     groups: dict[Slot, dict[_Alike, _Calls]] = {}
-    last: dict[Slot, SpanRecord] = {}
+    last: dict[Slot, tuple[SpanRecord, bool]] = {}
     for step in conversation.steps:
         span = step.span
         if not span.model_version:
@@ -54,9 +55,9 @@ def uses_of(conversation: Conversation) -> list[Use]:
         slot = Slot(conversation.tenant, span.service, span.agent_name, span.role)
         calls = groups.setdefault(slot, {}).setdefault(_key(span), _Calls())
         calls.spans.append(span)
-        before = last.get(slot)
-        calls.after_failure += before is not None and _failed(before) and _another(before, span)
-        last[slot] = span
+        steps_in = slot in last and _steps_in(*last[slot], span)
+        calls.after_failure += steps_in
+        last[slot] = span, steps_in
     return [
         use
         for slot, alike in sorted(groups.items())
@@ -71,6 +72,11 @@ def _key(span: SpanRecord) -> _Alike:
 
 def _failed(span: SpanRecord) -> bool:
     return span.status == "Error"
+
+
+def _steps_in(before: SpanRecord, stepped_in: bool, span: SpanRecord) -> bool:
+    """Whether a call comes next after a failed one of another model, or goes on with the model that did."""
+    return _failed(before) if _another(before, span) else stepped_in
 
 
 def _another(failed: SpanRecord, span: SpanRecord) -> bool:

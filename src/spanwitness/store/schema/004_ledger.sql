@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS model_uses
     FirstTraceId String,
     Calls UInt32,
     FailedCalls UInt32,
-    -- Of its calls, those that came next after a failed call of another model: a fallback.
+    -- Of its calls, those that came next after a failed call of another model, or went on from there: a fallback.
     CallsAfterFailure UInt32,
     -- 1 for the conversation's first use in the slot, 2 for the next.
     Opening UInt32,
@@ -40,7 +40,8 @@ CREATE TABLE IF NOT EXISTS model_uses
 ENGINE = ReplacingMergeTree(Revision, Gone)
 ORDER BY (TenantId, ServiceName, AgentName, StepKind, ConversationId, ModelVersion, Provider, RequestedModel, ServedModel,
     SystemFingerprint, PromptVersion, AgentVersion)
-SETTINGS non_replicated_deduplication_window = 10000;
+-- In which insert a row came, kept over merges: what is new since then is known without reading what is old.
+SETTINGS non_replicated_deduplication_window = 10000, enable_block_number_column = 1;
 
 -- What closed before this table was there.
 INSERT INTO model_uses
@@ -72,6 +73,17 @@ ALTER TABLE model_swaps
     ADD COLUMN IF NOT EXISTS DeploymentId String AFTER DeclaredBy,
     -- JSON, by evaluator: means before and after, difference with its 95 % interval, sample sizes.
     ADD COLUMN IF NOT EXISTS ScoreShift String DEFAULT '{}' AFTER Evidence;
+
+-- The names of those that were told before they had one, as model.py makes them: a digest of the key as JSON.
+INSERT INTO model_swaps
+SELECT * REPLACE (
+    lower(left(hex(SHA256(concat('[', arrayStringConcat(arrayMap(
+        part -> replaceAll(toJSONString(part), '\\/', '/'),
+        [toString(TenantId), toString(ServiceName), toString(AgentName), toString(StepKind), toString(Class),
+         toString(FromVersion), toString(ToVersion)]
+    ), ','), ',', toString(Occurrence), ']'))), 8)) AS SwapId,
+    now64(3) AS UpdatedAt)
+FROM (SELECT * FROM model_swaps FINAL WHERE SwapId = '');
 
 -- By which contracts and declarations the whole ledger of a tenant was last judged: digests of them.
 CREATE TABLE IF NOT EXISTS ledger_terms
