@@ -385,7 +385,7 @@ class TestFaults:
         await ingestion.stop()
         return answers
 
-    @pytest.mark.parametrize("statement", ["INSERT INTO steps", "INSERT INTO conversations", "REPLACE ("])
+    @pytest.mark.parametrize("statement", ["INSERT INTO steps", "INSERT INTO conversations", "t.* REPLACE ("])
     def test_a_review_that_is_cut_is_done_by_the_next(self, endpoint: Endpoint, server: Lanes, statement: str) -> None:
         server.ingest([trace_request(CALLS)])
         endpoint.fault("cut", statement)
