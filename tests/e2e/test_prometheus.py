@@ -141,5 +141,8 @@ def test_imported_history_pages_nobody(line: Line) -> None:
     line.send(talk(1 + 2 * BATCH, BEFORE, ago=2 * hour, agent="today"))
     line.send(talk(1 + 3 * BATCH, AFTER, ago=hour, agent="today"))
     until(lambda: bool(line.told("firing")), PATIENCE_S, pause_s=0.5)
-    assert len(line.prometheus.ask(standing)) == 2
+    until(lambda: len(line.prometheus.ask(standing)) == 2, PATIENCE_S, pause_s=0.5)
+    fired = f'ALERTS{{alertname="{ALERT}",alertstate="firing"}}'
+    until(lambda: bool(line.prometheus.ask(fired)), PATIENCE_S, pause_s=0.5)
+    assert [series["metric"]["agent"] for series in line.prometheus.ask(fired)] == ["today"]
     assert [alert["labels"]["agent"] for alert in line.firing()] == ["today"]
