@@ -51,6 +51,21 @@ evaluators = ["TaskCompletion"]
 TaskCompletion = 0.5
 Other = 1
 
+[judge]
+url = "http://localhost:8000/v1"
+model = "judge-1"
+key_file = "key.txt"
+key_env = "JUDGE_KEY"
+timeout = "20s"
+concurrency = 2
+attempts = 3
+redact = false
+input_price = 2.5
+output_price = 10
+budget = 5
+budget_by_tenant = { acme = 1.5 }
+cache = "1d"
+
 [forward]
 endpoint = "grpcs://next:443"
 answer = "store"
@@ -119,6 +134,21 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             "idle_by_tenant": {"acme": dt.timedelta(hours=1)},
         },
         "evaluate": {"evaluators": ("TaskCompletion",), "thresholds": {"TaskCompletion": 0.5, "Other": 1.0}},
+        "judge": {
+            "url": "http://localhost:8000/v1",
+            "model": "judge-1",
+            "key_file": "key.txt",
+            "key_env": "JUDGE_KEY",
+            "timeout": dt.timedelta(seconds=20),
+            "concurrency": 2,
+            "attempts": 3,
+            "redact": False,
+            "input_price": 2.5,
+            "output_price": 10.0,
+            "budget": 5.0,
+            "budget_by_tenant": {"acme": 1.5},
+            "cache": dt.timedelta(days=1),
+        },
         "forward": {
             "endpoint": "grpcs://next:443",
             "answer": "store",
@@ -193,6 +223,9 @@ def test_what_is_not_set_keeps_its_default() -> None:
             {"stores": {}},
             f"unknown key stores; allowed: {', '.join(field.name for field in dataclasses.fields(Config))}",
         ),
+        ({"judge": {"budget": -1}}, "judge.budget = -1: allowed is a number of USD, zero or more"),
+        ({"judge": {"concurrency": 0}}, "judge.concurrency = 0: allowed is a whole number from 1 to 64"),
+        ({"judge": {"url": "http://me:word@host"}}, f"judge.url = '...': allowed is {URL}"),
         ({"drift": {"reference": 29}}, "drift.reference = 29: allowed is a whole number from 30 to 1000"),
         ({"drift": {"reference": True}}, "drift.reference = True: allowed is a whole number from 30 to 1000"),
         (

@@ -41,6 +41,9 @@ STAGES = {
     "swap",
     "transcript",
     "evaluators",
+    "judge",
+    "calibration",
+    "peers",
     "report",
     "forward",
     "contract",
@@ -53,18 +56,34 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": {"attributes"},
     "comparison": {"model"},
     "each_once": {"model"},
-    "config": {"errors"},
+    "config": {"errors", "model"},
     "sdk": {"attributes"},
     "drift": BASE,
     **dict.fromkeys(STAGES | {"testing", "api", "terminal"}, BASE),  # never each other
     "swap": BASE | {"contract", "deployment"},  # what was agreed and declared is part of the judgement
-    "pipeline": BASE | STAGES - {"report"} | {"drift"},
+    "judge": BASE | {"evaluators"},  # the same questions, asked of a language model
+    "calibration": BASE | {"evaluators"},  # fits what an evaluator then reads
+    "peers": BASE | {"evaluators"},
+    "pipeline": BASE | STAGES - {"peers", "report"} | {"drift"},
     "importer": BASE | {"receive"},
     "app": BASE | STAGES | {"api", "drift", "pipeline"},
-    "access": BASE | {"api", "app", "deployment", "pipeline", "store"},
+    "access": BASE | {"api", "app", "calibration", "deployment", "pipeline", "store"},
     "importing": BASE | {"app", "contract", "importer", "pipeline", "receive", "store"},
     "demo": BASE | {"access", "api", "app", "importer", "receive", "report", "store"},
-    "cli": BASE | {"access", "app", "demo", "deployment", "importing", "report", "store", "terminal"},
+    "cli": BASE
+    | {
+        "access",
+        "app",
+        "calibration",
+        "demo",
+        "deployment",
+        "evaluators",
+        "importing",
+        "judge",
+        "report",
+        "store",
+        "terminal",
+    },
     "__main__": {"cli"},
 }
 # What is heavy, or could be exchanged, is met in one place.

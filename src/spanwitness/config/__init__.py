@@ -28,6 +28,7 @@ __all__ = [
     "EvaluateConfig",
     "ForwardConfig",
     "IngestConfig",
+    "JudgeConfig",
     "MetricsConfig",
     "ReceiveConfig",
     "StoreConfig",
@@ -93,6 +94,30 @@ class EvaluateConfig:
 
     evaluators: tuple[str, ...] = ()
     thresholds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeConfig:
+    """The language model that scores what `evaluate.judged` names. Without a model nothing is judged.
+
+    `url`: the base URL of an OpenAI-compatible endpoint. `concurrency`: calls at once. `attempts`: of each score,
+    before it is given up. `redact`: personal data is taken out of what is sent. Prices are in USD per million tokens, budgets
+    in USD per tenant and UTC day; zero: none. `cache`: for how long an answer counts for the same question.
+    """
+
+    url: str = "https://api.openai.com/v1"
+    model: str = ""
+    key_file: str = ""
+    key_env: str = ""
+    timeout: dt.timedelta = dt.timedelta(seconds=60)
+    concurrency: int = 4
+    attempts: int = 8
+    redact: bool = True
+    input_price: float = 0.0
+    output_price: float = 0.0
+    budget: float = 0.0
+    budget_by_tenant: Mapping[str, float] = field(default_factory=dict)
+    cache: dt.timedelta = dt.timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +209,7 @@ class Config:
     tenant: TenantConfig = field(default_factory=TenantConfig)
     close: CloseConfig = field(default_factory=CloseConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    judge: JudgeConfig = field(default_factory=JudgeConfig)
     forward: ForwardConfig = field(default_factory=ForwardConfig)
     contracts: ContractsConfig = field(default_factory=ContractsConfig)
     deployments: DeploymentsConfig = field(default_factory=DeploymentsConfig)
@@ -265,6 +291,24 @@ _SECTIONS: Final[dict[str, tuple[type, dict[str, Callable[[Any], Any]]]]] = {
         },
     ),
     "evaluate": (EvaluateConfig, {"evaluators": values.texts, "thresholds": values.table_of(values.number)}),
+    "judge": (
+        JudgeConfig,
+        {
+            "url": values.url("judge.url"),
+            "model": values.text,
+            "key_file": values.text,
+            "key_env": values.text,
+            "timeout": values.positive_duration,
+            "concurrency": values.count(1, 64),
+            "attempts": values.count(1, 100),
+            "redact": values.switch,
+            "input_price": values.amount,
+            "output_price": values.amount,
+            "budget": values.amount,
+            "budget_by_tenant": values.table_of(values.amount),
+            "cache": values.duration,
+        },
+    ),
     "forward": (
         ForwardConfig,
         {

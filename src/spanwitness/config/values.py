@@ -113,6 +113,12 @@ def number(value: Any) -> float:
     return float(value)
 
 
+def amount(value: Any) -> float:
+    if number(value) < 0:
+        raise ValueError("a number of USD, zero or more")
+    return float(value)
+
+
 def count(least: int, most: int) -> Callable[[Any], int]:
     def apply(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:

@@ -1,0 +1,1 @@
+"""Evaluators of other projects as ours: a thin file each, each an optional extra."""
