@@ -101,8 +101,8 @@ class JudgeConfig:
     """The language model that scores what `evaluate.judged` names. Without a model nothing is judged.
 
     `url`: the base URL of an OpenAI-compatible endpoint. `concurrency`: calls at once. `attempts`: of each score,
-    before it is given up. `redact`: personal data is taken out of what is sent. Prices are in USD per million tokens, budgets
-    in USD per tenant and UTC day; zero: none. `cache`: for how long an answer counts for the same question.
+    before it is given up. `redact`: personal data is taken out of what is sent. Prices: USD per million tokens,
+    budgets in USD per tenant and UTC day; zero: none. `cache`: for how long an answer counts for the same question.
     """
 
     url: str = "https://api.openai.com/v1"
