@@ -13,7 +13,7 @@ MONITORING := $(VENV)/prometheus
 MONITORED := SPANWITNESS_E2E_PROMETHEUS=$(MONITORING)/prometheus SPANWITNESS_E2E_PROMTOOL=$(MONITORING)/promtool \
 	SPANWITNESS_E2E_ALERTMANAGER=$(MONITORING)/prometheus-alertmanager
 
-.PHONY: help demo test e2e e2e-prometheus e2e-load-balancing lint fix bench proto clean
+.PHONY: help demo test e2e e2e-prometheus e2e-load-balancing lint fix bench agreement proto clean
 
 help:  ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/make \1	\2/' | expand -t 25
@@ -21,8 +21,8 @@ help:  ## This list
 demo: $(RUN_DEPS)  ## Seven agents, one silent swap: serve on an embedded store, send recorded telemetry, show the record
 	$(BIN)/spanwitness demo
 
-test: $(DEV_DEPS)  ## All tests, on the real embedded engine
-	$(BIN)/python -m pytest
+test: $(DEV_DEPS)  ## All tests, on the real embedded engine; on as many cores as there are, up to four
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 e2e: $(E2E_DEPS) $(COLLECTOR) $(MONITORING)/.there  ## With a real Collector on both sides, Rotel, Prometheus and Alertmanager; needs go
 	SPANWITNESS_E2E=$(COLLECTOR) $(MONITORED) $(BIN)/python -m pytest tests/e2e
@@ -42,11 +42,15 @@ fix: $(DEV_DEPS)  ## What ruff can mend by itself
 	$(BIN)/ruff check --fix src tests
 	$(BIN)/ruff format src tests
 
-bench: $(DEV_DEPS)  ## Durable throughput beside the engine's own insert rate; what the SDK, drift and the ledger add
+bench: $(DEV_DEPS)  ## Durable throughput beside the engine's own insert rate; what the SDK, drift, the ledger and scores add
 	$(BIN)/python tests/bench/bench.py
 	$(BIN)/python tests/bench/sdk_bench.py
 	$(BIN)/python -m tests.bench.drift_cost
 	$(BIN)/python -m tests.bench.fleet
+	$(BIN)/python -m tests.bench.scoring
+
+agreement: $(DEV_DEPS)  ## How far each evaluator agrees with the labelled data in DATA=DIR, into docs/evaluators
+	$(BIN)/python -m tests.bench.agreement $(DATA)
 
 proto: $(DEV_DEPS)  ## The message descriptors, after a change in proto/
 	$(BIN)/python -m grpc_tools.protoc -Iproto --descriptor_set_out=src/spanwitness/decode/otlp_columns.binpb \

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 
@@ -13,6 +13,7 @@ from spanwitness.evaluators import (
     BUILT_IN,
     BUNDLE,
     Bundle,
+    ConversationResolution,
     CustomerAgentHumanEscalation,
     Evaluator,
     TaskCompletion,
@@ -104,7 +105,7 @@ def test_an_unknown_name_is_told_with_those_allowed() -> None:
     assert all(name in str(told.value) for name in BUILT_IN)
 
 
-def test_the_default_bundle_runs_what_is_built_in_and_holds_each_to_its_threshold() -> None:
+def test_the_default_bundle_holds_each_to_its_threshold() -> None:
     assert [evaluator.name for evaluator in BUNDLE.evaluators] == list(BUNDLE.thresholds)
     assert BUNDLE.threshold("ConversationResolution") == 0.5
     assert BUNDLE.threshold("NotThere") is None
@@ -114,6 +115,11 @@ def test_the_default_bundle_runs_what_is_built_in_and_holds_each_to_its_threshol
 def test_a_score_is_held_against_the_threshold(score: float | None, verdict: bool | None) -> None:
     bundle = Bundle((Answers(score),), {"Answers": 0.8})
     assert bundle.passed(Answers(score).evaluate(TALK)) is verdict
+
+
+def test_the_default_bundle_is_all_that_is_built_in() -> None:
+    assert {evaluator.name: type(evaluator) for evaluator in BUNDLE.evaluators} == dict(BUILT_IN)
+    assert BUNDLE.judged == ()
 
 
 def test_without_a_threshold_there_is_no_verdict() -> None:
@@ -134,6 +140,46 @@ def test_a_wrong_bundle_is_refused_at_the_start(
 ) -> None:
     with pytest.raises(ConfigError, match=says):
         Bundle(evaluators, thresholds)
+
+
+@pytest.mark.parametrize(
+    ("judged", "says"),
+    [(("Answer",), "judged holds 'Answer', which is not in the bundle; allowed: Answers"), (("Answers",) * 2, "once")],
+)
+def test_what_is_judged_is_in_the_bundle_once(judged: tuple[str, ...], says: str) -> None:
+    assert Bundle((Answers(),), {}, ("Answers",)).judged == ("Answers",)
+    with pytest.raises(ConfigError, match=says):
+        Bundle((Answers(),), {}, judged)
+
+
+class TestParameters:
+    def test_fields_are_set_by_name_and_lists_become_tuples(self) -> None:
+        parameters: dict[str, dict[str, Any]] = {
+            "TaskCompletion": {"writes": ["send"], "max_error_rate": 1},
+            "NotAsked": {"x": 1},
+        }
+        assert evaluators_by_name(["TaskCompletion", "ConversationResolution"], parameters) == (
+            TaskCompletion(writes=("send",), max_error_rate=1.0),
+            ConversationResolution(),
+        )
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            ({"write": []}, "unknown key evaluators.TaskCompletion.write; allowed: evaluators.TaskCompletion.reads, "),
+            ({"writes": "send"}, "evaluators.TaskCompletion.writes = 'send': allowed is a list, each entry a text"),
+            ({"max_error_rate": 1.5}, "evaluators.TaskCompletion.max_error_rate is 1.5; allowed: 0 to 1"),
+            ({"class": "acme:X"}, "evaluators.TaskCompletion.class = 'acme:X': TaskCompletion is built in; allowed is"),
+        ],
+    )
+    def test_what_is_not_allowed_is_told(self, given: dict[str, Any], told: str) -> None:
+        with pytest.raises(ConfigError) as caught:
+            evaluators_by_name(["TaskCompletion"], {"TaskCompletion": given})
+        assert str(caught.value).startswith(told)
+
+    def test_the_place_where_they_stand_is_told(self) -> None:
+        with pytest.raises(ConfigError, match=r"unknown key here\.TaskCompletion\.x; allowed: here\."):
+            evaluators_by_name(["TaskCompletion"], {"TaskCompletion": {"x": 1}}, place="here")
 
 
 MODULE = """
@@ -160,6 +206,9 @@ number = 3
 class Explodes:
     def __init__(self):
         raise OSError("no model file")
+
+class Shelf:
+    Politeness = Politeness
 """
 ENTRY_POINTS = """
 [spanwitness.evaluators]
@@ -214,3 +263,52 @@ def test_a_declared_evaluator_is_not_imported_until_it_is_named_and_never_replac
 def test_a_declared_evaluator_that_cannot_be_used_is_named(name: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         evaluators_by_name([name])
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_declared_evaluator_takes_its_fields_as_parameters() -> None:
+    (polite,) = evaluators_by_name(["Politeness"], {"Politeness": {"word": "kindly"}})
+    assert run(polite, Conversation((Message("user", "kindly"),))).score == 1.0
+    with pytest.raises(ConfigError, match=r"unknown key evaluators.Politeness.words; allowed: .*Politeness.word$"):
+        evaluators_by_name(["Politeness"], {"Politeness": {"words": 1}})
+    with pytest.raises(ConfigError, match=r"evaluators.Strict.word: evaluator 'Strict' \(.*\) is an object, which"):
+        evaluators_by_name(["Strict"], {"Strict": {"word": "x"}})
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("target", ["acme_quality:Politeness", "acme_quality:Shelf.Politeness"])
+def test_an_evaluator_may_be_named_by_its_class(target: str) -> None:
+    parameters = {"Politeness": {"class": target, "word": "kindly"}, "Mine": {"class": "not.there:Mine"}}
+    (polite,) = evaluators_by_name(["Politeness"], parameters)
+    assert run(polite, Conversation((Message("user", "kindly"),))).score == 1.0
+    assert "Mine" in evaluator_names(parameters)
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("acme_quality", " = 'acme_quality': allowed is 'package.module:Class'"),
+        (3, " = 3: allowed is 'package.module:Class'"),
+        ("not_there:X", " = 'not_there:X' cannot be loaded: ModuleNotFoundError: No module named 'not_there'"),
+        ("acme_quality:X", " = 'acme_quality:X' cannot be loaded: AttributeError: "),
+    ],
+)
+def test_a_class_that_cannot_be_had_is_told(target: object, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        evaluators_by_name(["Mine"], {"Mine": {"class": target}})
+    assert str(caught.value).startswith(f"evaluators.Mine.class{told}")
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("acme_quality:Politeness", "is not one; allowed: a class, or an object, with .* name = 'Mine'"),
+        ("acme_quality:number", "is not one"),
+        ("acme_quality:Explodes", "cannot be loaded: no model file"),
+    ],
+)
+def test_what_a_class_makes_has_to_be_an_evaluator_of_that_name(target: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        evaluators_by_name(["Mine"], {"Mine": {"class": target}})

@@ -5,16 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from spanwitness.config import values
+from spanwitness.config import evaluate, values
+from spanwitness.config.evaluate import EvaluateConfig
 from spanwitness.config.values import duration
 from spanwitness.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 __all__ = [
@@ -86,14 +87,6 @@ class CloseConfig:
     sweep: dt.timedelta = dt.timedelta(seconds=5)
     idle_by_channel: Mapping[str, dt.timedelta] = field(default_factory=dict)
     idle_by_tenant: Mapping[str, dt.timedelta] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluateConfig:
-    """Which evaluators run, and the threshold that each score is held against. Empty: the default bundle."""
-
-    evaluators: tuple[str, ...] = ()
-    thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +194,7 @@ class MetricsConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings. Without a file, the defaults."""
+    """All settings. Without a file, the defaults. `evaluators`: the fields of each, by its name."""
 
     store: StoreConfig = field(default_factory=StoreConfig)
     receive: ReceiveConfig = field(default_factory=ReceiveConfig)
@@ -209,6 +202,7 @@ class Config:
     tenant: TenantConfig = field(default_factory=TenantConfig)
     close: CloseConfig = field(default_factory=CloseConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    evaluators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     judge: JudgeConfig = field(default_factory=JudgeConfig)
     forward: ForwardConfig = field(default_factory=ForwardConfig)
     contracts: ContractsConfig = field(default_factory=ContractsConfig)
@@ -242,7 +236,7 @@ def load(path: Path | None) -> Config:
 
 def parse(tree: Mapping[str, Any]) -> Config:
     """Checked settings from a TOML document's tree."""
-    _known("", tree, _SECTIONS)
+    values.known("", tree, {each.name: each for each in fields(Config)})
     return Config(**{name: _section(name, tree[name]) for name in tree})
 
 
@@ -271,6 +265,7 @@ def _is_here(host: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
+_EVALUATORS: Final = "evaluators"
 _SECTIONS: Final[dict[str, tuple[type, dict[str, Callable[[Any], Any]]]]] = {
     "store": (StoreConfig, {"url": values.name}),
     "receive": (
@@ -290,7 +285,7 @@ _SECTIONS: Final[dict[str, tuple[type, dict[str, Callable[[Any], Any]]]]] = {
             "idle_by_tenant": values.table_of(duration),
         },
     ),
-    "evaluate": (EvaluateConfig, {"evaluators": values.texts, "thresholds": values.table_of(values.number)}),
+    "evaluate": (EvaluateConfig, evaluate.KEYS),
     "judge": (
         JudgeConfig,
         {
@@ -359,25 +354,11 @@ _SECTIONS: Final[dict[str, tuple[type, dict[str, Callable[[Any], Any]]]]] = {
 
 
 def _section(name: str, tree: Any) -> Any:
+    if name == _EVALUATORS:
+        return values.setting(name, tree, evaluate.parameters)
     kind, keys = _SECTIONS[name]
-    if not isinstance(tree, Mapping):
-        raise ConfigError(f"{name} = {tree!r}: allowed is a table [{name}]")
-    _known(f"{name}.", tree, keys)
-    read = {key: _value(f"{name}.{key}", value, keys[key]) for key, value in tree.items()}
+    read = values.section(name, keys, tree)
     if name == "forward" and read and "endpoint" not in read:
         first = next(iter(read))
         raise ConfigError(f"forward.{first} has no effect without forward.endpoint; '' turns forwarding off")
     return kind(**read)
-
-
-def _value(key: str, value: Any, convert: Callable[[Any], Any]) -> Any:
-    try:
-        return convert(value)
-    except ValueError as error:
-        raise ConfigError(f"{key} = {value!r}: allowed is {error}") from None
-
-
-def _known(prefix: str, tree: Mapping[str, Any], allowed: Mapping[str, Any]) -> None:
-    for key in tree:
-        if key not in allowed:
-            raise ConfigError(f"unknown key {prefix}{key}; allowed: {', '.join(prefix + name for name in allowed)}")

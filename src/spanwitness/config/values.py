@@ -169,3 +169,39 @@ def table_of(convert: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
         return {name: convert(entry) for name, entry in value.items()}
 
     return apply
+
+
+def tables(
+    prefix: str, keys: Mapping[str, Callable[[Any], Any]], make: Callable[[dict[str, Any]], Any]
+) -> Callable[[Any], dict[str, Any]]:
+    """Of tables [PREFIX.NAME] that all have the same keys. Raises ConfigError with the key in question."""
+
+    def apply(value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"a table [{prefix}.NAME]")  # noqa: TRY004 - the same
+        return {name: make(section(f"{prefix}.{name}", keys, entry)) for name, entry in value.items()}
+
+    return apply
+
+
+def section(name: str, keys: Mapping[str, Callable[[Any], Any]], tree: Any) -> dict[str, Any]:
+    """The settings of a table [NAME]. Raises ConfigError with the key in question."""
+    if not isinstance(tree, Mapping):
+        raise ConfigError(f"{name} = {tree!r}: allowed is a table [{name}]")
+    known(f"{name}.", tree, keys)
+    return {key: setting(f"{name}.{key}", value, keys[key]) for key, value in tree.items()}
+
+
+def setting(key: str, value: Any, convert: Callable[[Any], Any]) -> Any:
+    """What a value means. Raises ConfigError where it is not allowed."""
+    try:
+        return convert(value)
+    except ValueError as error:
+        raise ConfigError(f"{key} = {value!r}: allowed is {error}") from None
+
+
+def known(prefix: str, tree: Mapping[str, Any], allowed: Mapping[str, Any]) -> None:
+    """Raises ConfigError for a key that is not allowed."""
+    for key in tree:
+        if key not in allowed:
+            raise ConfigError(f"unknown key {prefix}{key}; allowed: {', '.join(prefix + name for name in allowed)}")

@@ -231,3 +231,113 @@ def refuses_handoff(clause: Clause) -> bool:
 def asks_for_person(clause: Clause) -> bool:
     """The customer asks for a person, as in "let me speak to your manager"."""
     return _REQUESTED.meets(clause) and _DECLINED.isdisjoint(clause.words)
+
+
+# A no that turns an offer down or takes back what was understood. "No, thank you", "no, that's all" and "no preference"
+# answer a question, and say nothing of the agent.
+_NO: Final = re.compile(r"^(?:(?:oh|um|uh|hm+|well|sorry|ok|okay) )?(?:no|nope|nah)\b")
+_MERE_NO: Final = re.compile(
+    r"^(?:(?:oh|um|uh|hm+|well|sorry|ok|okay) )?(?:no|nope|nah)"
+    r"(?:$| (?:no|nope|thanks|thank you|nothing|bye|goodbye|(?:that|this)(?:'s| is|'ll| will| would| does|$)"
+    r"|i(?:'m| am) (?:good|fine|all)|i do not(?: think so)?$|i think"
+    r"|not (?:now|yet|today|right now|at (?:the|this) (?:moment|time))"
+    r"|(?:\w+ )?(?:preferences?|idea|problem|worries|rush|hurry|doubt|matter)\b))"
+)
+_CLOSES: Final = _table(
+    "all it everything about set nothing goodbye bye good have",
+    r"\b(?:that|this|it)(?:'s| is|'ll be| will be| would be| was| should be) (?:all|it|everything)\b"
+    r"|\bthat (?:covers|does|about)\b|\ball i (?:need|needed|wanted)\b|\ball set\b|\bnothing (?:else|more)\b"
+    r"|\b(?:good)?bye\b|\bgood (?:bye|night)\b|\bhave a (?:\w+ )?(?:day|evening|night|one|weekend)\b",
+)
+_CORRECTS: Final = _table(
+    "actually instead rather wait meant mean said asked wanted told already make changed change should has needs",
+    r"\b(?:actually|instead|wait|rather)\b|\bi (?:have )?(?:meant|mean|said|asked|wanted|told|already)\b"
+    r"|\bmake (?:it|that)\b|\bchanged? (?:my mind|it|that)\b|\b(?:should|has to|needs to) be\b",
+)
+_COMPLAINS: Final = _table(
+    "wrong incorrect not mistake mistaken confused confusing misunderstood misunderstand misunderstanding again "
+    "already sure ridiculous unacceptable terrible awful horrible useless frustrated frustrating frustration "
+    "disappointed disappointing annoyed annoying upset angry complain complaint waste worst too why",
+    r"\b(?:wrong|incorrect|mistaken?|confus(?:ed|ing)|misunderst\w{1,10}|again|ridiculous|unacceptable|terrible|awful"
+    r"|horrible|useless|frustrat\w{1,4}|disappoint\w{1,4}|annoy\w{1,4}|upset|angry|complain\w{0,2}|waste|worst)\b"
+    r"|\bnot (?:right|correct|true|what|good|working|acceptable|helpful|the (?:one|right))\b"
+    r"|\b(?:does|do|did|will|would) not (?:help|work|appeal)\b|\bstill not\b"
+    r"|\balready (?:told|said|gave|asked|tried)\b|\bare you sure\b"
+    r"|\btoo (?:long|late|early|expensive|far|much)\b"
+    r"|\bwhy (?:is|are|did|do|does|can|would|will|have|has) (?:not|it|you|this)\b",
+)
+_OTHER: Final = _table(
+    "other another else different more",
+    r"\b(?:any|some|find|show|have|search|see|try|look for|suggest|want|need) (?:\w+ ){0,3}"
+    r"(?:other|another|else|different)\b(?! (?:question|thing))"
+    r"|\banother one\b|\bother (?:options?|ones?|times?|choices?|places?|suggestions?)\b"
+    r"|\b(?:something|anything|what) else\b|\b(?:more options|any more)\b|\belse (?:is )?(?:available|there)\b",
+)
+_DECLINES: Final = _table(
+    "not no never nevermind forget",
+    r"\b(?:do|does|would|did|will) not (?:\w+ )?(?:need|want|like|care|interest|suit|wish)\b"
+    r"|\bnot (?:\w+ )?(?:interested|necessary|needed|suitable|required)\b"
+    r"|\bno (?:need|thanks?)\b|\bnever ?mind\b|\bforget (?:it|that|about)\b"
+    r"|\bnot (?:now|yet|right now|today|at (?:the|this) (?:moment|time))\b",
+)
+_THANKS: Final = word_set("thanks thank thankyou thx appreciate appreciated grateful cheers")
+_PRAISES: Final = word_set(
+    "great perfect perfectly awesome excellent wonderful good nice cool fine amazing fantastic lovely love ideal "
+    "brilliant superb sounds works helpful happy glad pleased wow"
+)
+_LACKS: Final = _table(
+    "not no none nothing",
+    r"\b(?:i|we|they|there|it|that|this) (?:\w+ )?(?:do|does|did|is|are|was|were|could|has|have|can) not\b"
+    r"|\bthere(?:'s| is| are|'re) (?:no|not|none|nothing)\b|\b(?:has|have) no\b"
+    r"|\bno (?:\w+ ){0,3}(?:match\w{0,5}|available|found|results?|such)\b"
+    r"|\bnot (?:find|any|have|offer\w{0,3}|allow\w{0,2}|seeing|able)\b|\bnone\b|\bnothing\b",
+)
+
+
+def denies(clause: Clause) -> bool:
+    """It begins with a no, of whatever kind."""
+    return _NO.search(clause.text) is not None
+
+
+def rejects(clause: Clause) -> bool:
+    """A turn that begins so turns down what the agent offered or understood, as in "no, on Tuesday"."""
+    return denies(clause) and _MERE_NO.search(clause.text) is None
+
+
+def closes(clause: Clause) -> bool:
+    """The customer has no further wish, as in "that's all", or says goodbye."""
+    return _CLOSES.meets(clause)
+
+
+def corrects(clause: Clause) -> bool:
+    """The customer sets right what was said before, as in "I meant the blue one"."""
+    return _CORRECTS.meets(clause)
+
+
+def complains(clause: Clause) -> bool:
+    """The customer finds fault, as in "that's not what I asked for" or "are you sure?"."""
+    return _COMPLAINS.meets(clause)
+
+
+def asks_for_other(clause: Clause) -> bool:
+    """The customer wants something else than was offered, as in "do you have any other times?"."""
+    return _OTHER.meets(clause)
+
+
+def declines(clause: Clause) -> bool:
+    """The customer does not want what was offered, as in "I do not need a bag"."""
+    return _DECLINES.meets(clause)
+
+
+def thanks(clause: Clause) -> bool:
+    return not _THANKS.isdisjoint(clause.words)
+
+
+def praises(clause: Clause) -> bool:
+    """The customer finds it good. A "not" in the same clause takes that back."""
+    return not _PRAISES.isdisjoint(clause.words) and "not" not in clause.words
+
+
+def says_none(clause: Clause) -> bool:
+    """The agent says that there is no such thing, or answers in the negative, as in "we do not have one"."""
+    return not clause.asked and _LACKS.meets(clause)

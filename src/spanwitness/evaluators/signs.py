@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from spanwitness.evaluators.calls import Action
+    from spanwitness.evaluators.speech import Clause
     from spanwitness.model import Message
 
 _FEWEST_CALLS: Final = 4  # below this an error rate says nothing
@@ -82,8 +83,8 @@ def customer_repeats(messages: Sequence[Message]) -> Iterator[Evidence]:
     """The customer says nearly the same as in the turn before, twice or more."""
     said = speech.heard(messages)
     turns = [i for i, message in enumerate(messages) if from_customer(message)]
-    words = [(i, {word for clause in said[i] for word in clause.words}) for i in turns]
-    again = [i for (_, a), (i, b) in pairwise(words) if _alike(a, b)]
+    words = [(i, words_of(said[i])) for i in turns]
+    again = [i for (_, a), (i, b) in pairwise(words) if alike(a, b)]
     if len(again) >= _FEWEST_REPEATS:
         yield from (Evidence("customer_repeated", i) for i in again)
 
@@ -101,5 +102,10 @@ def too_many_turns(messages: Sequence[Message], limit: int) -> Iterator[Evidence
         yield Evidence("too_many_agent_turns", agent[-1])
 
 
-def _alike(a: set[str], b: set[str]) -> bool:
+def words_of(clauses: Iterable[Clause]) -> set[str]:
+    return {word for clause in clauses for word in clause.words}
+
+
+def alike(a: set[str], b: set[str]) -> bool:
+    """Whether two turns, by their words, say nearly the same."""
     return len(a) >= _FEWEST_WORDS and len(a & b) >= _ALIKE * len(a | b)

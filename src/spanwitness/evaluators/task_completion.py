@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from spanwitness.errors import ConfigError
-from spanwitness.evaluators import signs
+from spanwitness.evaluators import calibrated, signs
 from spanwitness.evaluators.calls import agent_actions, canonical, shown
 from spanwitness.evaluators.contract import ChatEvaluator, Inputs
+from spanwitness.evaluators.traits import traits_of
 from spanwitness.model import Evidence
+from spanwitness.model.calibration import Calibration
 from spanwitness.tool_names import is_handoff, is_read
 
 if TYPE_CHECKING:
@@ -21,15 +23,18 @@ if TYPE_CHECKING:
 
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
 _FEWEST_TURNS = 2
+_TRAITS_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
 class TaskCompletion(ChatEvaluator):
-    """Score of the changes made against the changes expected; without expectations, a list of signs of failure.
+    """Score of the changes made against those expected; else what labels taught; else a list of signs of failure.
 
     Mode "reference" (`expected_actions` given): F1 of the distinct successful calls that change something, by name and
-    arguments, times the share of `required_outputs` that the agent told. Mode "evidence": 0.0 when a sign of failure is
-    met, else not applicable: that nothing went visibly wrong does not show that the task was done.
+    arguments, times the share of `required_outputs` that the agent told. Mode "calibrated" (`calibration` given): the
+    probability that the task was done, by a tenant's own labels; the score's evaluator_version names the calibration.
+    Mode "evidence": 0.0 when a sign of failure is met, else not applicable: that nothing went visibly wrong does not
+    show that the task was done.
 
     Attributes:
         reads: tools that only look something up, besides those whose names say so.
@@ -37,6 +42,7 @@ class TaskCompletion(ChatEvaluator):
         max_agent_turns: more messages of the agent than this are a sign of failure.
         max_repeated_calls: as many identical calls as this are a sign of failure.
         max_error_rate: a higher share of failed calls is a sign of failure.
+        calibration: made by `spanwitness calibrate`, or `spanwitness.calibration.fit`.
     """
 
     name: ClassVar[str] = "TaskCompletion"
@@ -47,8 +53,10 @@ class TaskCompletion(ChatEvaluator):
     max_agent_turns: int = 25
     max_repeated_calls: int = 3
     max_error_rate: float = 0.25
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
+        self._check_calibration()
         if not 0 <= self.max_error_rate <= 1:
             raise ConfigError(f"TaskCompletion.max_error_rate is {self.max_error_rate}; allowed: 0 to 1")
         for key, value, least in (
@@ -58,8 +66,23 @@ class TaskCompletion(ChatEvaluator):
             if value < least:
                 raise ConfigError(f"TaskCompletion.{key} is {value}; allowed: {least} or more")
 
+    def _check_calibration(self) -> None:
+        given, allowed = self.calibration, f"one of spanwitness calibrate for {self.name} {self.version}"
+        if given is None:
+            return
+        if not isinstance(given, Calibration):
+            raise ConfigError(f"TaskCompletion.calibration is of type {type(given).__name__}; allowed: {allowed}")
+        if (given.evaluator, given.evaluator_version) != (self.name, self.version) or not calibrated.usable(given):
+            made_for = f"{given.evaluator} {given.evaluator_version}"
+            raise ConfigError(f"TaskCompletion.calibration is one for {made_for}; allowed: {allowed}")
+
     def judge(self, inputs: Inputs) -> Score:
-        mode = "evidence" if inputs.expected_actions is None else "reference"
+        if inputs.expected_actions is None and self.calibration is not None:
+            score = self._judge(inputs, "calibrated")
+            return replace(score, evaluator_version=f"{self.version}+cal{self.calibration.version}")
+        return self._judge(inputs, "evidence" if inputs.expected_actions is None else "reference")
+
+    def _judge(self, inputs: Inputs, mode: str) -> Score:
         turns = [message for message in inputs.conversation.messages if signs.from_customer(message)]
         if not turns:
             return self.not_applicable("no_request", "The customer asked for nothing.", mode=mode)
@@ -69,6 +92,8 @@ class TaskCompletion(ChatEvaluator):
             return self.not_applicable(
                 "too_short", "Fewer than 2 turns of the customer: too little to judge.", mode=mode
             )
+        if self.calibration is not None:
+            return self._by_calibration(inputs, self.calibration)
         return self._by_evidence(inputs)
 
     def changes(self, tool: str) -> bool:
@@ -103,6 +128,30 @@ class TaskCompletion(ChatEvaluator):
                 "outputs_told": share,
             },
             mode="reference",
+        )
+
+    def _by_calibration(self, inputs: Inputs, calibration: Calibration) -> Score:
+        traits = traits_of(inputs.conversation.messages, self.changes)
+        weighed = calibrated.weigh(calibration, traits)
+        found = calibration.agreement
+        details = {
+            "calibration": calibration.version,
+            "traits": {weight.trait: traits[weight.trait] for weight in calibration.weights},
+            "pulls": {weight.trait: round(pull, 4) for weight, pull in weighed.pulls},
+            "outside": list(weighed.outside),
+        }
+        if weighed.alien:
+            why = f"Too little like the labelled conversations to be judged by them: {', '.join(weighed.outside)}."
+            return self.not_applicable("unlike_the_labels", why, details=details, mode="calibrated")
+        return self.completed(
+            weighed.probability,
+            "completed" if weighed.probability >= calibrated.CUT else "failed",
+            f"Probability of completion {weighed.probability:.2f}, by calibration {calibration.version} (AUC"
+            f" {found.auc:.2f} [{found.low:.2f}, {found.high:.2f}] on {found.labels} labels)."
+            f" {calibrated.reasons(weighed, traits)}".rstrip(),
+            evidence=(Evidence(weight.trait) for weight, _ in weighed.pulls[:_TRAITS_TOLD]),
+            details=details,
+            mode="calibrated",
         )
 
     def _by_evidence(self, inputs: Inputs) -> Score:

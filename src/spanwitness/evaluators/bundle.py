@@ -1,0 +1,104 @@
+"""Evaluators that run together, the thresholds that their scores are held against, and how one is run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+from spanwitness.errors import ConfigError
+from spanwitness.evaluators.registry import BUILT_IN, evaluators_by_name
+from spanwitness.model import Score
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spanwitness.evaluators.contract import Evaluator
+    from spanwitness.model import Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Evaluators that run together, and the threshold that each score is held against.
+
+    Attributes:
+        thresholds: by evaluator name, on that evaluator's scale; None or absent: no verdict is recorded.
+        judged: those that a language model scores as well, later and on its own.
+    """
+
+    evaluators: tuple[Evaluator, ...]
+    thresholds: Mapping[str, float | None]
+    judged: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [evaluator.name for evaluator in self.evaluators]
+        for given in (names, self.judged):
+            twice = sorted({name for name in given if list(given).count(name) > 1})
+            if twice:
+                raise ConfigError(f"bundle holds {', '.join(twice)} more than once; allowed: each evaluator once")
+        for name, threshold in self.thresholds.items():
+            if name not in names:
+                raise ConfigError(f"threshold for {name!r}, which is not in the bundle; allowed: {', '.join(names)}")
+            if threshold is not None and not math.isfinite(threshold):
+                raise ConfigError(f"threshold of {name} is {threshold!r}; allowed: a finite number, or none")
+        for name in self.judged:
+            if name not in names:
+                raise ConfigError(f"judged holds {name!r}, which is not in the bundle; allowed: {', '.join(names)}")
+
+    @classmethod
+    def of(cls, thresholds: Mapping[str, float | None]) -> Bundle:
+        """The evaluators of these names with their default parameters. Raises ConfigError as `evaluators_by_name`."""
+        return cls(evaluators_by_name(thresholds), dict(thresholds))
+
+    def threshold(self, name: str) -> float | None:
+        return self.thresholds.get(name)
+
+    def passed(self, score: Score) -> bool | None:
+        """The verdict; None where there is no number or no threshold."""
+        threshold = self.threshold(score.evaluator)
+        if threshold is None or score.score is None or score.status != "completed":
+            return None
+        return score.score >= threshold
+
+
+def run(evaluator: Evaluator, conversation: Conversation) -> Score:
+    """The evaluator's score; whatever it raises becomes a Score of status "failed". Never raises.
+
+    The explanation tells the kind of error and where it arose, never its message, which may hold what a customer said.
+    """
+    try:
+        score = evaluator.evaluate(conversation)
+    except Exception as error:  # noqa: BLE001 - an evaluator is foreign code; one fault must not stop the others
+        return _failed(evaluator, f"{type(error).__name__} {_where(error)}")
+    if not isinstance(score, Score):
+        return _failed(evaluator, f"answered with {type(score).__name__}; allowed: Score")
+    if score.score is not None and not math.isfinite(score.score):
+        return _failed(evaluator, "answered with a score that is not a finite number")
+    return score
+
+
+def _failed(evaluator: Evaluator, why: str) -> Score:
+    name = str(getattr(evaluator, "name", type(evaluator).__name__))
+    return Score(name, str(getattr(evaluator, "version", "")), None, "failed", "failed", f"{name}: {why}.")
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"at {PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+
+
+# TaskCompletion: agreement was measured for "exactly what was expected". ConversationResolution: for unresolved against
+# the rest, so that a handoff passes. CustomerAgentHumanEscalation and PII know 0 and 1 alone; of a policy's rules each
+# is to be kept. The others rank conversations: where to draw the line is a buyer's and a vendor's to agree.
+_THRESHOLDS: Final = {
+    "TaskCompletion": 1.0,
+    "ConversationResolution": 0.5,
+    "CustomerAgentHumanEscalation": 1.0,
+    "CustomerAgentPromptConformance": 1.0,
+    "PII": 1.0,
+}
+BUNDLE: Final = Bundle.of({name: _THRESHOLDS.get(name) for name in BUILT_IN})
+"""All that is built in: what runs where nobody says otherwise."""
