@@ -181,7 +181,7 @@ def _interval(before: Sequence[float], after: Sequence[float]) -> tuple[float | 
 
 def _newcombe(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
     first, second = fmean(before), fmean(after)
-    (low1, high1), (low2, high2) = _wilson(first, len(before)), _wilson(second, len(after))
+    (low1, high1), (low2, high2) = wilson(first, len(before)), wilson(second, len(after))
     difference = second - first
     return (
         difference - math.hypot(second - low2, high1 - first),
@@ -189,7 +189,8 @@ def _newcombe(before: Sequence[float], after: Sequence[float]) -> tuple[float, f
     )
 
 
-def _wilson(mean: float, number: int) -> tuple[float, float]:
+def wilson(mean: float, number: int) -> tuple[float, float]:
+    """Wilson's score interval (1927), 95 %: of a share of so many, or of a mean of as many values from 0 to 1."""
     square = _Z * _Z / number
     middle = (mean + square / 2) / (1 + square)
     half = math.sqrt(max(mean * (1 - mean), 0.0) * square + square * square / 4) / (1 + square)

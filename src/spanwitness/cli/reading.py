@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from spanwitness.access import reach
+from spanwitness.app import utc_now
 from spanwitness.cli.common import (
     ConfigOption,
     JsonOption,
@@ -17,11 +18,13 @@ from spanwitness.cli.common import (
     TenantOption,
     app,
     configured,
+    moment,
     settings_of,
     shown,
     told,
 )
 from spanwitness.report import conversation, scores, versions
+from spanwitness.report import fail_rate as fail_rates
 from spanwitness.terminal import console, table_of
 
 
@@ -36,8 +39,9 @@ def query_command(
     """Ask the record in ClickHouse SQL, also while `serve` holds the store.
 
     Each row is seen once, as it stands now (`final = 1`). Tables: otel_traces, otel_logs, conversations, steps, scores,
-    model_versions, model_uses, model_swaps, deployments, contracts, alerts; conversations_latest, steps_latest and
-    scores_latest leave out earlier revisions. Columns: `DESCRIBE TABLE steps`, and docs/record.md.
+    model_versions, model_uses, model_swaps, deployments, contracts, calibrations, judge_calls, alerts;
+    conversations_latest, steps_latest and scores_latest leave out earlier revisions. Columns: `DESCRIBE TABLE steps`,
+    and docs/record.md.
 
     Examples:
 
@@ -101,15 +105,45 @@ def scores_command(
     tenant: TenantOption = None,
     conversation: Annotated[str | None, typer.Option("--conversation", help="Only this conversation.")] = None,
     evaluator: Annotated[str | None, typer.Option("--evaluator", help="Only this evaluator.")] = None,
+    fail_rate: Annotated[
+        bool, typer.Option("--fail-rate", help="How many were not passed instead, with intervals and coverage.")
+    ] = False,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="NAME,NAME", help=f"With --fail-rate, of: {', '.join(fail_rates.BY)}.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="With --fail-rate: began since then: 7d, 2026-11-20T22:00:00Z.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="With --fail-rate: began before then.")] = None,
     limit: LimitOption = 20,
     as_json: JsonOption = False,
 ) -> None:
     """The lowest scores, what they rest on, and how many conversations could not be judged.
 
-    Example:
+    With --fail-rate: of the latest verdicts, how many were not passed, with the Wilson interval (95 %), the share that
+    could be scored at all, and the mean with its n. Evaluators, their versions and judges are never mixed. A
+    conversation that two models answered counts under both.
+
+    Examples:
 
         spanwitness scores --evaluator ConversationResolution --limit 5
+
+        spanwitness scores --fail-rate --by tenant,model_version --since 30d
     """
+    if fail_rate:
+        if conversation is not None:
+            raise typer.BadParameter("has no effect with --fail-rate", param_hint="--conversation")
+        asked = _rates(tenant, evaluator, by, since, until, limit)
+        shown(
+            settings_of(config, store),
+            as_json,
+            lambda access: fail_rates.rows(access.ask, asked),
+            lambda access: fail_rates.show(access.ask, asked),
+        )
+        return
+    for option, given in (("--by", by), ("--since", since), ("--until", until)):
+        if given is not None:
+            raise typer.BadParameter("allowed with --fail-rate alone", param_hint=option)
     wanted: dict[str, Any] = {
         "tenant": tenant,
         "conversation": conversation,
@@ -121,6 +155,19 @@ def scores_command(
         as_json,
         lambda access: scores.rows(access.ask, **wanted),
         lambda access: scores.show(access.ask, **wanted),
+    )
+
+
+def _rates(
+    tenant: str | None, evaluator: str | None, by: str | None, since: str | None, until: str | None, limit: int
+) -> fail_rates.Wanted:
+    keys = tuple(dict.fromkeys(key.strip() for key in (by or "").split(",") if key.strip()))
+    for key in keys:
+        if key not in fail_rates.BY:
+            raise typer.BadParameter(f"{key!r}: allowed are {', '.join(fail_rates.BY)}", param_hint="--by")
+    now = utc_now()
+    return fail_rates.Wanted(
+        keys, tenant, evaluator, moment("--since", since, now), moment("--until", until, now), limit
     )
 
 

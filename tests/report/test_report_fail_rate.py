@@ -1,0 +1,151 @@
+"""How often verdicts were "not passed"."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from spanwitness.report import fail_rate
+from spanwitness.report.fail_rate import BY, Wanted
+from spanwitness.score_shift import wilson
+
+if TYPE_CHECKING:
+    from tests.report.conftest import Printed, Record
+
+Row = dict[str, Any]
+NOTHING = {"Score": None, "Passed": None}
+
+
+def fill(record: Record, tenant: str) -> None:
+    """Four conversations: two failed, one passed, one of which nothing can be known; and a judge that timed out."""
+    for number, (channel, models) in enumerate(
+        [("voice", ["a"]), ("voice", ["a", "b"]), ("chat", ["b"]), ("chat", [])], start=1
+    ):
+        identity = f"c-{number}"
+        record.conversation(
+            TenantId=tenant,
+            ConversationId=identity,
+            Channel=channel,
+            ModelVersions=models,
+            StartedAt=record.at(60 * number),
+        )
+        told = {"TenantId": tenant, "ConversationId": identity}
+        if number < 4:
+            record.score(**told, Score=float(number == 3), Passed=number == 3)
+        else:
+            record.score(**told, Status="not_applicable", **NOTHING)
+    record.score(TenantId=tenant, ConversationId="c-1", Judge="gpt-4o", Status="failed", Error="timed out", **NOTHING)
+
+
+def rates(record: Record, tenant: str, **wanted: Any) -> list[Row]:
+    return fail_rate.rows(record.ask, Wanted(tenant=tenant, **wanted))
+
+
+def test_rates_have_their_interval_their_n_and_their_coverage(record: Record) -> None:
+    fill(record, "rates")
+    offline, judged = rates(record, "rates")
+    low, high = wilson(2 / 3, 3)
+    assert (offline["Judged"], offline["Fails"], offline["FailRate"]) == (3, 2, pytest.approx(2 / 3))
+    assert (offline["Low"], offline["High"]) == (pytest.approx(low), pytest.approx(high))
+    assert (offline["Completed"], offline["NotApplicable"], offline["Failed"]) == (3, 1, 0)
+    assert (offline["Coverage"], offline["Scored"], offline["MeanScore"]) == (0.75, 3, pytest.approx(1 / 3))
+    assert (judged["Judge"], judged["Failed"], judged["FailRate"], judged["MeanScore"]) == ("gpt-4o", 1, None, None)
+    assert orjson.loads(orjson.dumps([offline, judged])) == [offline, judged]
+
+
+def test_the_interval_is_wilsons() -> None:
+    """As in Brown, Cai and DasGupta (2001): 0 of 10 is 0 to 0.278."""
+    assert wilson(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+
+
+def test_a_conversation_with_two_models_counts_under_both(record: Record) -> None:
+    fill(record, "both")
+    found = rates(record, "both", by=("model_version",), evaluator="TaskCompletion")
+    offline = {row["ModelVersion"]: (row["Fails"], row["Judged"]) for row in found if not row["Judge"]}
+    assert offline == {"a": (2, 2), "b": (1, 2), "": (0, 0)}
+    assert [row["ModelVersion"] for row in found[:3]] == ["a", "b", ""], "the highest rate first, nothing known last"
+
+
+@pytest.mark.parametrize("key", sorted(BY))
+def test_every_way_of_telling_apart_can_be_asked_for(record: Record, key: str) -> None:
+    fill(record, f"by-{key}")
+    found = rates(record, f"by-{key}", by=(key,))
+    assert all(BY[key][0] in row for row in found)
+    assert sum(row["Judged"] for row in found) == (4 if key == "model_version" else 3)
+
+
+def test_several_at_once(record: Record) -> None:
+    fill(record, "several")
+    found = rates(record, "several", by=tuple(BY))
+    assert {(row["Channel"], row["ModelVersion"]): row["Fails"] for row in found if not row["Judge"]} == {
+        ("voice", "a"): 2,
+        ("voice", "b"): 1,
+        ("chat", "b"): 0,
+        ("chat", ""): 0,
+    }
+
+
+def test_time_is_when_a_conversation_began(record: Record) -> None:
+    fill(record, "time")
+    since, until = (record.at(60 * hour).replace(tzinfo=dt.UTC) for hour in (2, 3))
+    (found,) = rates(record, "time", since=since, until=until)
+    assert (found["Judged"], found["Fails"]) == (1, 1)
+
+
+def test_only_the_last_verdict_on_the_newest_revision_counts(record: Record) -> None:
+    told = {"TenantId": "newest", "ConversationId": "c-1"}
+    for revision in (1, 2):
+        record.conversation(**told, Revision=revision)
+    record.score(**told, Revision=1, Score=0.0, Passed=False)
+    record.score(**told, Revision=2, Score=0.0, Passed=False, Scoring=0)
+    record.score(**told, Revision=2, Score=1.0, Passed=True, Scoring=1)
+    (found,) = rates(record, "newest")
+    assert (found["Judged"], found["Fails"]) == (1, 0)
+
+
+def test_thresholds_that_differ_are_told(record: Record, printed: Printed) -> None:
+    for number, threshold in enumerate((0.5, 0.8)):
+        told = {"TenantId": "mixed", "ConversationId": f"c-{number}"}
+        record.conversation(**told)
+        record.score(**told, Score=0.6, Threshold=threshold, Passed=threshold < 0.6)
+    (found,) = rates(record, "mixed")
+    assert found["Thresholds"] == [0.5, 0.8]
+    text = printed(fail_rate.show(record.ask, Wanted(tenant="mixed")))
+    assert "0.5, 0.8" in text
+    assert "Thresholds differ within a row" in text
+
+
+def test_what_is_shown_says_what_counts_twice_and_how_much_there_is(record: Record, printed: Printed) -> None:
+    fill(record, "shown")
+    text = printed(fail_rate.show(record.ask, Wanted(by=("tenant", "model_version"), tenant="shown", limit=2)))
+    assert "100.0% [34.2%, 100.0%]" in text
+    assert "2 of 2" in text
+    assert "0 (2)" in text, "the mean beside its n"
+    assert "2 of 4 rows." in text
+    assert "A conversation with more than one model_version counts under each." in text
+    assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_where_there_is_nothing_it_is_said(record: Record, printed: Printed) -> None:
+    fill(record, "nothing")
+    assert "of tenant 'nobody'" in printed(fail_rate.show(record.ask, Wanted(tenant="nobody")))
+    asked = Wanted(tenant="nothing", evaluator="Tone", since=dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+    assert "There is no score by 'Tone' in that time of tenant 'nothing', though 4 conversations closed." in printed(
+        fail_rate.show(record.ask, asked)
+    )
+
+
+def test_a_tenants_name_cannot_reach_into_the_question(record: Record) -> None:
+    assert rates(record, "' OR 1 = 1 --") == []
+
+
+def test_a_calibration_and_what_was_before_it_are_never_one_rate(record: Record) -> None:
+    for number, version in enumerate(("1", "1+cal1", "1+cal1")):
+        told = {"TenantId": "versions", "ConversationId": f"c-{number}"}
+        record.conversation(**told)
+        record.score(**told, EvaluatorVersion=version, Score=0.0, Passed=False)
+    found = rates(record, "versions")
+    assert [(row["EvaluatorVersion"], row["Fails"]) for row in found] == [("1", 1), ("1+cal1", 2)]
