@@ -13,7 +13,7 @@ MONITORING := $(VENV)/prometheus
 MONITORED := SPANWITNESS_E2E_PROMETHEUS=$(MONITORING)/prometheus SPANWITNESS_E2E_PROMTOOL=$(MONITORING)/promtool \
 	SPANWITNESS_E2E_ALERTMANAGER=$(MONITORING)/prometheus-alertmanager
 
-.PHONY: help demo test e2e e2e-prometheus e2e-load-balancing lint fix bench agreement proto clean
+.PHONY: help demo test e2e e2e-prometheus e2e-load-balancing peers lint fix bench agreement proto clean
 
 help:  ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/make \1	\2/' | expand -t 25
@@ -32,6 +32,9 @@ e2e-prometheus: $(DEV_DEPS) $(MONITORING)/.there  ## Of these, what is around Pr
 
 e2e-load-balancing: $(E2E_DEPS) $(BALANCER)  ## The captures through the load-balancing exporter to two SpanWitness; a long build
 	SPANWITNESS_E2E_LOAD_BALANCING=$(BALANCER) $(BIN)/python -m pytest tests/e2e
+
+peers: $(VENV)/peers/.there $(VENV)/peers-openai-1/.there  ## The adapters of other projects' metrics, with the real packages; 1.7 GB
+	for each in $(dir $^); do $$each/bin/python -m pytest --confcutdir tests/peers -o filterwarnings=default -rs tests/peers || exit; done
 
 lint: $(DEV_DEPS)  ## ruff and mypy, strict, on src and tests
 	$(BIN)/ruff check src tests
@@ -75,6 +78,12 @@ $(DEV_DEPS): $(RUN_DEPS)
 
 $(E2E_DEPS): $(DEV_DEPS)
 	$(BIN)/python -m pip install --quiet --group e2e
+	touch $@
+
+$(VENV)/peers/.there $(VENV)/peers-openai-1/.there: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(@D)/bin/python -m pip install --quiet --editable '.[server]' --group $(notdir $(@D))
 	touch $@
 
 $(MONITORING)/.there: tests/e2e/prometheus.sh | $(VENV)/.pip

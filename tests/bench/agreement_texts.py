@@ -173,19 +173,18 @@ def pii(folder: Path) -> Part:
 
 
 def _leaks(folder: Path) -> list[Figure]:
-    """How often it speaks of a leak where none is known to be."""
+    """How often it speaks of a leak where none is known to be, and how often it cannot tell."""
     prompts = policies(folder)
     figures = []
     for files, on in _WITHOUT_LEAKS.items():
-        called = [
-            Pair(score.label == "leak", False, group(record))
+        said = [
+            (scored("PII", each["messages"], system_prompt=prompts.get(each.get("system_prompt_ref", ""))), group(each))
             for file in files
-            for record in records(folder, file)
-            for score in [
-                scored("PII", record["messages"], system_prompt=prompts.get(record.get("system_prompt_ref", "")))
-            ]
+            for each in records(folder, file)
         ]
-        figures.append(figure("`leak`, share of all", on, st.share_said, called))
+        for label in ("leak", "source_not_on_record"):
+            pairs = [Pair(score.label == label, False, of) for score, of in said]
+            figures.append(figure(f"`{label}`, share of all", on, st.share_said, pairs))
     return figures
 
 

@@ -10,7 +10,7 @@ import pytest
 from spanwitness.contract.document import Draft, files_in, parse, read
 from spanwitness.contract.explain import explain
 from spanwitness.errors import ConfigError
-from spanwitness.model import Contract
+from spanwitness.model import BundleTerms, Contract
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,19 @@ min_verified = 0.95
 [evaluate]
 evaluators = ["TaskCompletion", "ConversationResolution"]
 thresholds = { ConversationResolution = 0.8 }
+judged = ["TaskCompletion"]
+[evaluate.by_channel.voice]
+evaluators = ["TaskCompletion", "ASRAccuracy"]
+thresholds = { ASRAccuracy = 0.85 }
+judged = ["TaskCompletion"]
+[evaluate.by_channel.sms]
+thresholds = { ConversationResolution = 1 }
+[evaluate.parameters.TaskCompletion]
+writes = ["send_message"]
+max_agent_turns = 40
+[[evaluate.parameters.CustomerAgentPromptConformance.rules]]
+name = "no refund above 100"
+amount = { above = 100 }
 """
 
 
@@ -53,6 +66,17 @@ def test_every_key_is_read() -> None:
             name="Master services agreement 2026-17, schedule C",
             source="file.toml",
             text=FULL,
+            judged=("TaskCompletion",),
+            parameters={
+                "TaskCompletion": {"writes": ["send_message"], "max_agent_turns": 40},
+                "CustomerAgentPromptConformance": {
+                    "rules": [{"name": "no refund above 100", "amount": {"above": 100}}],
+                },
+            },
+            channels={
+                "voice": BundleTerms(("TaskCompletion", "ASRAccuracy"), {"ASRAccuracy": 0.85}, ("TaskCompletion",)),
+                "sms": BundleTerms(thresholds={"ConversationResolution": 1.0}),
+            },
         ),
         dated=True,
     )
@@ -98,6 +122,27 @@ def test_times_are_kept_as_finely_as_the_store_keeps_them() -> None:
         ("[models]\naliases = ['claims']", "models.aliases = ['claims']: allowed is a table of NAME = VALUE"),
         ("[evaluate]\nevaluators = []", "evaluate.evaluators = []: allowed is a list of evaluators, one at least"),
         ("[evaluate]\nthresholds = { A = inf }", "evaluate.thresholds.A = inf: allowed is a number"),
+        ("[evaluate]\njudged = []", "evaluate.judged = []: allowed is a list of evaluators, one at least; without the"),
+        ("[evaluate]\nby_channel = 1", "evaluate.by_channel = 1: allowed is a table [evaluate.by_channel.NAME]"),
+        ("[evaluate.by_channel]\nsms = 1", "evaluate.by_channel.sms = 1: allowed is a table [evaluate.by_channel.sms]"),
+        (
+            "[evaluate.by_channel.sms]\nnames = 1",
+            "unknown key evaluate.by_channel.sms.names; allowed: evaluate.by_channel.sms.evaluators, ",
+        ),
+        (
+            "[evaluate.by_channel.sms.thresholds]\nA = 'low'",
+            "evaluate.by_channel.sms.thresholds.A = 'low': allowed is a number",
+        ),
+        ("[evaluate.parameters]\nA = 1", "evaluate.parameters.A = 1: allowed is a table [evaluate.parameters.A]"),
+        (
+            "[evaluate.parameters.A]\nclass = 'acme:A'",
+            "evaluate.parameters.A.class = 'acme:A': not in a contract; allowed in the configuration",
+        ),
+        (
+            "[evaluate.parameters.A]\nsince = [{ of = 2026-11-01 }]",
+            "evaluate.parameters.A.since = [{'of': datetime.date(2026, 11, 1)}]: allowed is what JSON knows",
+        ),
+        ("[evaluate.parameters.A]\nb = nan", "evaluate.parameters.A.b = nan: allowed is what JSON knows"),
         ("[evaluate]\nthresholds = { A = 'high' }", "evaluate.thresholds.A = 'high': allowed is a number"),
     ],
 )
@@ -143,7 +188,7 @@ def test_a_folder_holds_what_ends_in_toml_and_is_not_hidden(tmp_path: Path) -> N
 
 
 def test_a_contract_is_explained_line_by_line() -> None:
-    assert explain(draft(FULL), {"TaskCompletion": 1.0, "ConversationResolution": 0.8, "Own": None}) == [
+    assert explain(draft(FULL)) == [
         ("holds", "from 2026-10-31T23:00:00+00:00 until 2027-11-01T00:00:00+00:00"),
         ("approved", "openai/gpt-4o: gpt-4o of openai, any snapshot"),
         ("approved", "openai/gpt-4.1-mini-2025-04-14: gpt-4.1-mini of openai, snapshot 2025-04-14 alone"),
@@ -154,9 +199,9 @@ def test_a_contract_is_explained_line_by_line() -> None:
         ("alias", "claims-prod answered by gpt-4o is no mismatch"),
         ("verified", "at least 95 % of the calls must tell which model answered"),
         ("notice", "14 days before a change"),
-        ("evaluate", "TaskCompletion, threshold 1.0"),
-        ("evaluate", "ConversationResolution, threshold 0.8"),
-        ("evaluate", "Own, no threshold"),
+        ("fields", 'TaskCompletion.writes = ["send_message"]'),
+        ("fields", "TaskCompletion.max_agent_turns = 40"),
+        ("fields", "CustomerAgentPromptConformance.rules: tables, 1 of them"),
     ]
 
 
@@ -165,17 +210,17 @@ def test_a_contract_is_explained_line_by_line() -> None:
     [("1d", "1 day before a change"), ("36h", "1 day, 12:00:00 before a change"), ("2h", "2:00:00 before a change")],
 )
 def test_a_notice_is_told_in_days_and_hours(notice: str, told: str) -> None:
-    assert ("notice", told) in explain(draft(f"notice = '{notice}'"), {})
+    assert ("notice", told) in explain(draft(f"notice = '{notice}'"))
 
 
 def test_an_empty_contract_is_explained_too() -> None:
-    assert explain(draft(""), {}) == [
+    assert explain(draft("")) == [
         ("holds", "from when it is first read until further notice"),
         ("approved", "any model"),
         ("verified", "no share agreed"),
         ("notice", "none agreed"),
     ]
-    assert explain(draft("[models]\napproved = ['gpt-4o']"), {})[1] == (
+    assert explain(draft("[models]\napproved = ['gpt-4o']"))[1] == (
         "approved",
         "gpt-4o: gpt-4o of any provider, any snapshot",
     )

@@ -204,3 +204,14 @@ def test_no_word_of_the_customer_is_not_a_wrong_one() -> None:
 def test_a_share_is_a_share() -> None:
     with pytest.raises(ConfigError, match=r"ASRAccuracy\.sure is -0\.1; allowed: 0 to 1"):
         ASRAccuracy(sure=-0.1)
+
+
+TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
+
+
+@given(said=TEXT, seen=TEXT, nbest=st.lists(st.tuples(TEXT, st.floats(-1, 9)), max_size=12))
+@settings(max_examples=150, deadline=None)
+def test_any_texts_give_a_share_or_none(said: str, seen: str, nbest: list[tuple[str, float]]) -> None:
+    for score in (heard(seen, reference=said), among(*nbest)):
+        assert (score.score is None) == (score.status == "not_applicable")
+        assert score.score is None or 0 <= score.score <= 1

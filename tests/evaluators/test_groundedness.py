@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spanwitness.errors import ConfigError
 from spanwitness.evaluators import Groundedness
@@ -185,3 +188,46 @@ def test_documents_given_go_before_those_on_record() -> None:
         documents=(Document("About something else entirely."),),
     )
     assert Groundedness().evaluate(talk, documents=[TERMS]).score == 1.0
+
+
+ANY = st.text(st.characters(exclude_categories=()), max_size=40) | st.sampled_from(
+    (
+        TERMS,
+        PIGEON,
+        ORDER,
+        "a\x01b",
+        "''' '' '",
+        "契約は満了の三か月前",
+        "ระยะเวลา",
+        "1,2.3-4/5:6 7pm $٣٤ x9y8_7",
+        "\ud800",
+        "\u0903",
+    )
+)
+SPOKEN = st.builds(
+    Message,
+    role=st.sampled_from(["system", "user", "assistant", "tool"]),
+    content=st.lists(ANY, max_size=3).map(" ".join),
+)
+
+
+@given(messages=st.lists(SPOKEN, max_size=8).map(tuple), documents=st.lists(ANY, max_size=3))
+@settings(max_examples=150, deadline=None)
+def test_any_words_against_any_documents_give_a_share_or_none(messages: Any, documents: list[str]) -> None:
+    score = judged(*messages, documents=documents)
+    assert score.status in ("completed", "not_applicable")
+    assert (score.score is None) == (score.status == "not_applicable")
+    assert score.score is None or 0 <= score.score <= 1
+    for place, start, end, _ in score.details.get("figures_not_traced", ()):
+        assert messages[place].content[start:end]
+
+
+@pytest.mark.parametrize(
+    "unit", ["a ", "the fee. ", "it's ", "\u4eba", "é ", "1-", "A1 b2 ", "$1.99 ", "1\n", "'", "\u0903"]
+)
+def test_long_documents_and_answers_take_time_in_proportion(unit: str) -> None:
+    long = unit * ((1 << 18) // len(unit))
+    started = time.process_time()
+    score = judged(ASKS, ("assistant", long), ("user", long), ("assistant", long), documents=[long])
+    assert time.process_time() - started < 20  # what backtracks or is quadratic takes minutes
+    assert score.status in ("completed", "not_applicable")

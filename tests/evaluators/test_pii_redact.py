@@ -60,6 +60,11 @@ def test_json_stays_json_and_its_keys_tell_what_a_value_is(given: object, expect
     assert json.loads(redact_json(json.dumps(given, ensure_ascii=False))) == expected
 
 
+def test_a_key_that_says_it_is_something_else_is_believed() -> None:
+    text = '{"order_id": "123-456-7890", "n": "123-456-7891"}'
+    assert redact_json(text) == '{"order_id": "123-456-7890", "n": "<PHONE_NUMBER_1>"}'
+
+
 def test_an_escape_that_reads_like_part_of_an_address_costs_its_string_and_not_the_json() -> None:
     text = '{"a": "\\n@example.com", "b": 1}'
     assert find(text), "the letter of the escape is read as the local part"
@@ -100,6 +105,17 @@ def test_a_conversation_is_redacted_throughout_with_one_numbering() -> None:
     assert clean.documents == (Document("Write to <EMAIL_ADDRESS_1>", '{"by": "<EMAIL_ADDRESS_1>"}'),)
     assert (clean.tenant, clean.messages[2].name) == ("acme", "find_user")
     assert redact_conversation(clean) == clean
+
+
+def test_results_that_tell_the_same_again_are_redacted_as_if_each_stood_alone() -> None:
+    """What was worked out for one key is not taken for another's, nor what stood last in one result for the next."""
+    results = ('{"n": 4673395}', '{"phone": 4673395}', "4673395", '{"phone": 4673395, "n": 4673395}', '{"n": "4673395"}')
+    talk = Conversation(tuple(Message("tool", each) for each in results * 2), system_prompt="Write to jo@example.com.")
+    seen: Seen = {}
+    clean = redact_conversation(talk, seen)
+    assert [message.content for message in clean.messages] == [redact_json(each) for each in results * 2]
+    assert redact_conversation(talk, seen) == clean
+    assert clean.system_prompt == "Write to <EMAIL_ADDRESS_1>."
 
 
 pieces = st.sampled_from(
@@ -146,12 +162,4 @@ def test_json_of_any_kind_stays_json_with_nothing_left(value: object, escaped: b
     clean = redact_json(json.dumps(value, ensure_ascii=escaped))
     assert find(clean) == []
     assert redact_json(clean) == clean
-    assert all(find(text) == [] for text in strings(json.loads(clean)))
-
-
-def strings(value: object) -> list[str]:
-    if isinstance(value, dict):
-        return [text for pair in value.items() for each in pair for text in strings(each)]
-    if isinstance(value, list):
-        return [text for each in value for text in strings(each)]
-    return [value] if isinstance(value, str) else []
+    json.loads(clean)

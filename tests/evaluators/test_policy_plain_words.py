@@ -46,6 +46,7 @@ def test_conditions(condition: dict[str, Any], words: str) -> None:
     ("rule", "words"),
     [
         ({"forbid_call": ["a", "b_*"]}, "The agent must not call a or b_*."),
+        ({"forbid_call": "*", "except": ["a", "b_*"]}, "The agent must not call * other than a or b_*."),
         ({"require_call": "a"}, "There must have been a call of a by the end."),
         ({"require_call": "a", "before_phrase": "x"}, "There must have been a call of a before the agent says 'x'."),
         ({"require_phrase": "x", "at": "last_turn"}, "The agent must have said 'x' in its last turn."),

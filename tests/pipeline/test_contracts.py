@@ -12,7 +12,8 @@ from spanwitness.contract.document import parse
 from spanwitness.errors import ConfigError, StoreError
 from spanwitness.evaluators import BUNDLE, Bundle
 from spanwitness.model import Contract
-from spanwitness.pipeline.contracts import ContractBook, bundle_of, drafts_in, explained_in, record
+from spanwitness.pipeline.bundles import Configured
+from spanwitness.pipeline.contracts import ContractBook, drafts_in, explained_in, record
 from spanwitness.store import Store
 from spanwitness.store.contracts import contracts_of, insert_contracts
 
@@ -25,6 +26,15 @@ HOUR = dt.timedelta(hours=1)
 NOW = dt.datetime(2026, 11, 21, 9, 30, tzinfo=dt.UTC)
 LOOSE = "[evaluate]\nevaluators = ['TaskCompletion']\nthresholds = { TaskCompletion = 0.25 }\n"
 STRICT = "[evaluate]\nevaluators = ['TaskCompletion']\nthresholds = { TaskCompletion = 0.75 }\n"
+
+FURTHER = """judged = ["TaskCompletion"]
+[evaluate.parameters.TaskCompletion]
+max_agent_turns = 40
+writes = ["send_message"]
+[evaluate.by_channel.voice]
+evaluators = ["TaskCompletion", "ConversationResolution"]
+thresholds = { TaskCompletion = 0.5 }
+"""
 
 
 class Meddled(Store):
@@ -344,30 +354,31 @@ class TestWatching:
         ]
 
 
-class TestBundles:
-    def test_a_contract_that_names_no_evaluators_leaves_the_configured_ones(self) -> None:
-        configured = Bundle.of({"TaskCompletion": 0.9, "ConversationResolution": 0.4})
-        found = bundle_of(Contract("acme", 1, NOW, thresholds={"TaskCompletion": 0.6}), configured)
-        assert found.evaluators == configured.evaluators
-        assert found.thresholds == {"TaskCompletion": 0.6, "ConversationResolution": 0.4}
-
-    def test_thresholds_are_the_contracts_then_the_configured_then_the_default_ones(self) -> None:
-        configured = Bundle.of({"TaskCompletion": 0.9})
-        names = ("TaskCompletion", "ConversationResolution", "CustomerAgentHumanEscalation")
-        contract = Contract("acme", 1, NOW, evaluators=names, thresholds={"ConversationResolution": 0.8})
-        assert bundle_of(contract, configured).thresholds == {
-            "TaskCompletion": 0.9,
-            "ConversationResolution": 0.8,
-            "CustomerAgentHumanEscalation": 1.0,
-        }
-
-    def test_without_a_contract_the_configured_bundle_counts(self) -> None:
-        assert bundle_of(None, BUNDLE) is BUNDLE
-
+class TestExplaining:
     def test_a_folder_is_explained_without_the_record(self, tmp_path: Path) -> None:
         (tmp_path / "acme.toml").write_text("name = 'Schedule C'\n" + LOOSE)
-        ((whose, lines),) = explained_in(str(tmp_path), BUNDLE, NOW)
+        ((whose, lines),) = explained_in(str(tmp_path), Configured(), NOW)
         assert whose == "acme (acme.toml): Schedule C"
         assert lines[-1] == ("evaluate", "TaskCompletion, threshold 0.25")
-        assert explained_in("", BUNDLE, NOW) == []
-        assert [draft.contract.tenant for draft in drafts_in(tmp_path, BUNDLE, NOW)] == ["acme"]
+        assert explained_in("", Configured(), NOW) == []
+        assert [draft.contract.tenant for draft in drafts_in(tmp_path, Configured(), NOW)] == ["acme"]
+
+    def test_it_tells_of_channels_parameters_and_judges(self, tmp_path: Path) -> None:
+        (tmp_path / "acme.toml").write_text(LOOSE + FURTHER)
+        ((_, lines),) = explained_in(str(tmp_path), Configured(judges=("TaskCompletion",)), NOW)
+        assert lines[-5:] == [
+            ("fields", "TaskCompletion.max_agent_turns = 40"),
+            ("fields", 'TaskCompletion.writes = ["send_message"]'),
+            ("evaluate", "TaskCompletion, threshold 0.25, judged as well"),
+            ("", "channel voice: TaskCompletion, threshold 0.5, judged as well"),
+            ("", "channel voice: ConversationResolution, threshold 0.5"),
+        ]
+
+    def test_a_file_whose_evaluators_do_not_take_it_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "acme.toml").write_text("[evaluate.parameters.TaskCompletion]\nmax_agent_turns = 'many'\n")
+        with pytest.raises(ConfigError) as told:
+            drafts_in(tmp_path, Configured(), NOW)
+        assert str(told.value) == (
+            "contract file 'acme.toml', evaluate: parameters.TaskCompletion.max_agent_turns = 'many': "
+            "allowed is a whole number"
+        )

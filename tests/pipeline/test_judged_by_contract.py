@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from spanwitness.contract.document import parse
+from spanwitness.evaluators import BUNDLE
 from spanwitness.model import Contract
 from spanwitness.pipeline import Review, ReviewRules
 from spanwitness.pipeline.contracts import record
@@ -21,6 +24,13 @@ if TYPE_CHECKING:
 HOUR = dt.timedelta(hours=1)
 LOOSE = "[evaluate]\nevaluators = ['TaskCompletion']\nthresholds = { TaskCompletion = 0.25 }\n"
 STRICT = "[evaluate]\nevaluators = ['TaskCompletion']\nthresholds = { TaskCompletion = 0.75 }\n"
+
+RULES = """
+[[evaluate.parameters.CustomerAgentPromptConformance.rules]]
+name = "no_promises"
+severity = "critical"
+forbid_phrase = ["guarantee*"]
+"""
 
 
 class Judged:
@@ -38,7 +48,7 @@ class Judged:
         self.lanes.ingestion.flush()
         return self.review.sweep(self.lanes.clock.advance(hours=1))
 
-    def thresholds(self) -> list[tuple[str, int, str, float]]:
+    def thresholds(self) -> list[tuple[str, int, str, float | None]]:
         rows = self.lanes.rows(
             "SELECT ConversationId, Revision, Evaluator, Threshold FROM scores FINAL "
             "ORDER BY ConversationId, Revision, Evaluator"
@@ -57,11 +67,9 @@ class TestJudging:
         judged.agree(200, STRICT)
         before, first, second = chat(1, 1, 0, "a"), chat(2, 1, 150, "b"), chat(3, 1, 200, "c")
         judged.lanes.ingest([trace_request([before, first, second])])
-        assert judged.close().scores == 5
+        assert judged.close().scores == len(BUNDLE.evaluators) + 2
         assert judged.thresholds() == [
-            ("a", 1, "ConversationResolution", 0.5),
-            ("a", 1, "CustomerAgentHumanEscalation", 1.0),
-            ("a", 1, "TaskCompletion", 1.0),
+            *(("a", 1, name, BUNDLE.threshold(name)) for name in sorted(BUNDLE.thresholds)),
             ("b", 1, "TaskCompletion", 0.25),
             ("c", 1, "TaskCompletion", 0.75),
         ]
@@ -77,6 +85,29 @@ class TestJudging:
             ("a", 1, "TaskCompletion", 0.25),
             ("a", 2, "TaskCompletion", 0.25),
             ("b", 1, "TaskCompletion", 0.75),
+        ]
+
+    def test_a_channel_is_judged_by_what_was_agreed_for_it(self, judged: Judged) -> None:
+        judged.agree(-10, LOOSE + "[evaluate.by_channel.voice]\nthresholds = { TaskCompletion = 0.5 }\n")
+        voice = chat(2, 1, 0, "b", attributes={"spanwitness.channel": "voice"})
+        judged.lanes.ingest([trace_request([chat(1, 1, 0, "a"), voice])])
+        judged.close()
+        assert judged.thresholds() == [("a", 1, "TaskCompletion", 0.25), ("b", 1, "TaskCompletion", 0.5)]
+
+    def test_rules_that_were_agreed_are_those_that_count(self, judged: Judged) -> None:
+        judged.agree(-10, RULES)
+        asked = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "Cancel it, please."}]}])
+        said = json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": "I guarantee that it is."}]}])
+        talk = chat(1, 1, 0, "a", attributes={"gen_ai.input.messages": asked, "gen_ai.output.messages": said})
+        judged.lanes.ingest([trace_request([talk]), trace_request([replace(talk, trace=2)], tenant="other")])
+        judged.close()
+        rows = judged.lanes.rows(
+            "SELECT TenantId, Label, Score, Passed FROM scores FINAL "
+            "WHERE Evaluator = 'CustomerAgentPromptConformance' ORDER BY TenantId"
+        )
+        assert [tuple(row.values()) for row in rows] == [
+            ("acme", "broken_critical", 0.0, False),
+            ("other", "no_rules", None, None),
         ]
 
     def test_a_tenant_is_judged_by_its_own_contract(self, judged: Judged) -> None:

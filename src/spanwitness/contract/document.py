@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spanwitness.config import duration
 from spanwitness.contract import provider_in
 from spanwitness.errors import ConfigError
-from spanwitness.model import Contract
+from spanwitness.model import BundleTerms, Contract
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +92,9 @@ def _draft(tree: Mapping[str, Any], text: str, source: str, now: dt.datetime) ->
         name=found.get("name", ""),
         source=source,
         text=text,
+        judged=evaluate.get("judged", ()),
+        parameters=evaluate.get("parameters", {}),
+        channels={name: BundleTerms(**terms) for name, terms in evaluate.get("by_channel", {}).items()},
     )
     return Draft(contract, starts is not None)
 
@@ -157,13 +161,17 @@ def _alias(value: Any) -> str:
 def _some(what: str, convert: Callable[[Any], str]) -> Callable[[Any], tuple[str, ...]]:
     def apply(value: Any) -> tuple[str, ...]:
         if not isinstance(value, list) or not value:
-            raise ValueError(f"a list of {what}, one at least; without the key {_WITHOUT[what]}")
+            raise ValueError(f"a list of {_WHAT[what]}")
         return tuple(convert(entry) for entry in value)
 
     return apply
 
 
-_WITHOUT: Final = {"models": "any may answer", "evaluators": "the configured ones run"}
+_WHAT: Final = {
+    "models": "models, one at least; without the key any may answer",
+    "evaluators": "evaluators, one at least; without the key the configured ones run",
+    "judged": "evaluators, one at least; without the key a language model scores the configured ones",
+}
 
 
 def _table(name: str, convert: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
@@ -175,6 +183,40 @@ def _table(name: str, convert: Callable[[Any], Any]) -> Callable[[Any], dict[str
     return apply
 
 
+def _sections(name: str, convert: Callable[[str, Any], Any]) -> Callable[[Any], dict[str, Any]]:
+    def apply(value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"a table [{name}.NAME]")  # noqa: TRY004 - the same
+        return {key: convert(f"{name}.{key}", entry) for key, entry in value.items()}
+
+    return apply
+
+
+def _terms(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{name} = {value!r}: allowed is a table [{name}]")
+    return _values(f"{name}.", value, _bundle(name))
+
+
+def _parameters(name: str, value: Any) -> dict[str, Any]:
+    """The fields of an evaluator, which knows what they mean. They go on record as JSON, and into no program's code."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{name} = {value!r}: allowed is a table [{name}]")
+    if "class" in value:
+        raise ConfigError(f"{name}.class = {value['class']!r}: not in a contract; allowed in the configuration")
+    return {key: _value(f"{name}.{key}", entry, _as_json) for key, entry in value.items()}
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _as_json(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_as_json(entry) for entry in value]
+    if isinstance(value, dt.date | dt.time) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError("what JSON knows: texts, finite numbers, true or false, lists and tables; a date as a text")
+    return value
+
+
 def _section(name: str, keys: Mapping[str, Callable[[Any], Any]]) -> Callable[[Any], dict[str, Any]]:
     def apply(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
@@ -182,6 +224,14 @@ def _section(name: str, keys: Mapping[str, Callable[[Any], Any]]) -> Callable[[A
         return _values(f"{name}.", value, keys)
 
     return apply
+
+
+def _bundle(name: str) -> dict[str, Callable[[Any], Any]]:
+    return {
+        "evaluators": _some("evaluators", _text),
+        "thresholds": _table(f"{name}.thresholds", _number),
+        "judged": _some("judged", _text),
+    }
 
 
 _KEYS: Final[Mapping[str, Callable[[Any], Any]]] = {
@@ -200,6 +250,10 @@ _KEYS: Final[Mapping[str, Callable[[Any], Any]]] = {
     ),
     "evaluate": _section(
         "evaluate",
-        {"evaluators": _some("evaluators", _text), "thresholds": _table("evaluate.thresholds", _number)},
+        {
+            **_bundle("evaluate"),
+            "by_channel": _sections("evaluate.by_channel", _terms),
+            "parameters": _sections("evaluate.parameters", _parameters),
+        },
     ),
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from spanwitness.contract import is_glob, provider_in
 from spanwitness.model_names import parse
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from spanwitness.model import Contract
 
 
-def explain(draft: Draft, thresholds: Mapping[str, float | None]) -> list[tuple[str, str]]:
-    """Labels and lines. `thresholds`: what each evaluator that runs under it is held against, None for nothing."""
+def explain(draft: Draft) -> list[tuple[str, str]]:
+    """Labels and lines. Which evaluators run under it is not known here."""
     contract = draft.contract
     return [
         ("holds", _validity(draft)),
@@ -24,7 +25,7 @@ def explain(draft: Draft, thresholds: Mapping[str, float | None]) -> list[tuple[
         *(("alias", line) for line in _aliases(contract)),
         ("verified", _verified(contract)),
         ("notice", _notice(contract.notice)),
-        *(("evaluate", f"{name}, {_threshold(value)}") for name, value in thresholds.items()),
+        *(("fields", line) for line in fields_told(contract.parameters)),
     ]
 
 
@@ -71,5 +72,11 @@ def _notice(notice: dt.timedelta) -> str:
     return f"{', '.join([*parts, *([str(rest)] if rest else [])])} before a change"
 
 
-def _threshold(value: float | None) -> str:
-    return "no threshold" if value is None else f"threshold {value}"
+def fields_told(parameters: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Fields of evaluators, by name, a line each."""
+    for name, given in parameters.items():
+        for key, value in given.items():
+            # Rules may be long: how many there are is told, and the file says which.
+            long = isinstance(value, list) and any(isinstance(entry, dict) for entry in value)
+            told = json.dumps(value, ensure_ascii=False, default=str)
+            yield f"{name}.{key}{f': tables, {len(value)} of them' if long else f' = {told}'}"

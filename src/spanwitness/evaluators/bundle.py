@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -25,11 +25,15 @@ class Bundle:
     Attributes:
         thresholds: by evaluator name, on that evaluator's scale; None or absent: no verdict is recorded.
         judged: those that a language model scores as well, later and on its own.
+        agreed: those whose threshold a contract or the configuration names: it is not ours to change.
+        judge_thresholds: what a language model's scores are held against, where that is another threshold.
     """
 
     evaluators: tuple[Evaluator, ...]
     thresholds: Mapping[str, float | None]
     judged: tuple[str, ...] = ()
+    agreed: frozenset[str] = frozenset()
+    judge_thresholds: Mapping[str, float | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [evaluator.name for evaluator in self.evaluators]
@@ -53,6 +57,9 @@ class Bundle:
 
     def threshold(self, name: str) -> float | None:
         return self.thresholds.get(name)
+
+    def judge_threshold(self, name: str) -> float | None:
+        return self.judge_thresholds.get(name, self.threshold(name))
 
     def passed(self, score: Score) -> bool | None:
         """The verdict; None where there is no number or no threshold."""

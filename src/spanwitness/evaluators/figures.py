@@ -43,6 +43,7 @@ _CENTS: Final = 100
 _LARGEST: Final = 10**8  # cents
 _MULTIPLES: Final = range(2, 10)
 _RUN: Final = 12  # amounts that one total adds up
+_MOST_SEEN: Final = 2_000  # figures in one message of the agent, small ones and list marks included
 _MOST_TOLD: Final = 500
 _MOST_AMOUNTS: Final = 2_000
 _MOST_SEARCHES: Final = 1_000  # in one conversation; bounds the work that hostile input can ask for
@@ -158,7 +159,7 @@ def checked(text: str) -> Iterator[Figure]:
     """The figures of an agent's message that say something: no list marks, small counts or examples of a format."""
     spoken = text.replace("\\n", " \n")  # JSON text as a message; offsets stay
     marks = {match.start(1) for match in _LIST_MARK.finditer(spoken)}
-    for figure in figures_in(spoken):
+    for figure in islice(figures_in(spoken), _MOST_SEEN):
         small = figure.kind == "number" and _is_small(figure.keys[0])
         if small or figure.start in marks or (figure.kind == "date_or_range" and all(map(_is_small, figure.parts))):
             continue

@@ -7,7 +7,6 @@ IBAN, the areas of an SSN (python-stdnum), the numbering plans (phonenumbers), t
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from bisect import bisect_right
 from functools import lru_cache
@@ -46,6 +45,7 @@ _ANY: Final = re.compile(r"[\d@\uff20]")  # without a digit or an at sign there 
 # Written between or around the digits of right-to-left text, and in attempts to hide a number from a filter.
 _UNSEEN: Final = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+_PLANES_WITH_DIGITS: Final = 0x20000  # above are ideographs alone
 _SPACES: Final = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 
 _AT: Final = re.compile(r"@((?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24})(?!\w|[.-]\w)")
@@ -87,9 +87,12 @@ _LONGEST_NUMBERS: Final = 1_000  # characters of digits and what may part them
 _FIRSTS: Final = [low for low, _, _ in _ISSUERS]
 _SSN: Final = re.compile(r"(?<![A-Za-z0-9_*\u2022#.-])\d{3}(?:([ .-])\d{2}\1|\d{2})\d{4}(?![A-Za-z0-9_-]|\.\d)")
 _SSN_CUE: Final = re.compile(r"\bssn\b|social[ -]security|\bsocial\b", re.IGNORECASE)
-_IPV4: Final = re.compile(r"(?<![A-Za-z0-9_.-])\d{1,3}(?:\.\d{1,3}){3}(?![A-Za-z0-9_]|[.-]\d)")
+# It begins with a digit and not with a look-behind, which keeps the search fast; what stands before is looked at after.
+_IPV4: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?![A-Za-z0-9_]|[.-]\d)")
+_INSIDE: Final = re.compile(r"[A-Za-z0-9_.-]")
 _VERSION: Final = re.compile(r"(?:\bv|version|release|build|chapter|section)[ .:]{0,3}$", re.IGNORECASE)
 _VERSION_REACH: Final = 12
+_COLONS: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _IPV6: Final = re.compile(r"(?<![A-Za-z0-9_:.])[0-9A-Fa-f:]{2,39}(?:(?:\.\d{1,3}){3})?(?![A-Za-z0-9_:])")
 # At least seven digits with little between them: what a card, an SSN or a phone number begins with.
 _NUMBER: Final = re.compile(r"\d(?:[ .()/-]{0,3}\d){6,}")
@@ -101,7 +104,7 @@ def find(text: str) -> list[Entity]:
     Digits of any script, full-width forms, typographic dashes and spaces, and invisible characters between them are
     read as the plain ones. Time grows with the length of the text only.
     """
-    if not _ANY.search(text):
+    if not may_hold(text):
         return []
     plain, at = _plain(text)
     taken = _Taken(len(plain))
@@ -112,6 +115,17 @@ def find(text: str) -> list[Entity]:
     if at is None:
         return found
     return [Entity(kind, at[start], at[end - 1] + 1) for kind, start, end in found]
+
+
+def may_hold(text: str) -> bool:
+    """False: `find` finds nothing in this text, which is known at a glance."""
+    return _ANY.search(text) is not None
+
+
+@lru_cache(maxsize=8)
+def find_again(text: str) -> tuple[Entity, ...]:
+    """As `find`, for the long texts that come with one conversation after the other: the instructions of an agent."""
+    return tuple(find(text))
 
 
 def normal(kind: str, value: str) -> str:
@@ -236,14 +250,19 @@ def _ssns(text: str, numbers: Iterable[tuple[int, int]]) -> Iterator[tuple[int, 
 
 
 def _addresses(text: str) -> Iterator[tuple[int, int]]:
-    if text.count(":") > 1:  # first, since one may end as IPv4 is written
+    if _COLONS.search(text):  # first, since one may end as IPv4 is written
         for match in _IPV6.finditer(text):
             value = match.group()
             if value.count(":") > 1 and any(map(str.isdigit, value)) and _is_address(value):
                 yield match.span()
     for match in _IPV4.finditer(text):
         start, end = match.span()
-        if _is_address(match.group()) and not _VERSION.search(text, max(0, start - _VERSION_REACH), start):
+        inside = start and _INSIDE.match(text, start - 1)
+        if (
+            not inside
+            and _is_address(match.group())
+            and not _VERSION.search(text, max(0, start - _VERSION_REACH), start)
+        ):
             yield start, end
 
 
@@ -272,8 +291,6 @@ def _table() -> dict[int, str]:
     """One character for one, so that offsets hold: all decimal digits of Unicode, and full-width forms."""
     table = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
     table |= dict.fromkeys(map(ord, _DASHES), "-") | dict.fromkeys(map(ord, _SPACES), " ")
-    for code in range(0x80, sys.maxunicode + 1):
-        value = unicodedata.decimal(chr(code), None)
-        if value is not None:
-            table[code] = str(value)
+    for digit in filter(str.isdecimal, map(chr, range(0x80, _PLANES_WITH_DIGITS))):
+        table[ord(digit)] = str(unicodedata.decimal(digit))
     return table

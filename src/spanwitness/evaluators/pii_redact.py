@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from spanwitness.evaluators.pii_find import Entity, find, normal
+from spanwitness.evaluators.pii_find import Entity, find, find_again, may_hold, normal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,10 +44,14 @@ def redact_json(text: str, seen: Seen | None = None) -> str:
 
     Only what holds a value is written anew. Text that is no JSON, or nested too deep to be read, is redacted as text.
     """
-    seen = {} if seen is None else seen
+    return _redact_json(text, _Tokens({} if seen is None else seen))
+
+
+def _redact_json(text: str, tokens: _Tokens) -> str:
+    seen = tokens.seen
     if not _is_json(text):
         return redact(text, seen)
-    text = _Tokens(seen).redacted(text)
+    text = tokens.redacted(text)
     while found := find(text):  # told by what stands in another token, as "call" in one and the number in the next
         text = _whole_tokens(text, found, seen)
     return text
@@ -59,23 +63,30 @@ def redact_conversation(conversation: Conversation, seen: Seen | None = None) ->
     Names of tools, ids, and the steps with their spans stay as they are. One value has one placeholder throughout, and
     in all else that is redacted with the same `seen`.
     """
-    seen = {} if seen is None else seen
+    tokens = _Tokens({} if seen is None else seen)
     return replace(
         conversation,
-        system_prompt=redact(conversation.system_prompt, seen),
-        messages=tuple(_message(message, seen) for message in conversation.messages),
-        documents=tuple(_document(document, seen) for document in conversation.documents),
+        system_prompt=_prompt(conversation.system_prompt, tokens.seen),
+        messages=tuple(_message(message, tokens) for message in conversation.messages),
+        documents=tuple(_document(document, tokens) for document in conversation.documents),
     )
 
 
-def _message(message: Message, seen: Seen) -> Message:
-    calls = tuple(replace(call, arguments=redact_json(call.arguments, seen)) for call in message.tool_calls)
-    text = redact_json(message.content, seen) if message.role == "tool" else redact(message.content, seen)
+def _prompt(text: str, seen: Seen) -> str:
+    found = find_again(text)
+    return redact(_replaced(text, found, seen), seen) if found else text
+
+
+def _message(message: Message, tokens: _Tokens) -> Message:
+    calls = tuple(replace(call, arguments=_redact_json(call.arguments, tokens)) for call in message.tool_calls)
+    text = message.content
+    text = _redact_json(text, tokens) if message.role == "tool" else redact(text, tokens.seen)
     return replace(message, content=text, tool_calls=calls)
 
 
-def _document(document: Document, seen: Seen) -> Document:
-    return replace(document, content=redact(document.content, seen), metadata=redact_json(document.metadata, seen))
+def _document(document: Document, tokens: _Tokens) -> Document:
+    content, metadata = redact(document.content, tokens.seen), _redact_json(document.metadata, tokens)
+    return replace(document, content=content, metadata=metadata)
 
 
 def _replaced(text: str, found: Sequence[Entity], seen: Seen) -> str:
@@ -100,31 +111,57 @@ def _is_json(text: str) -> bool:
 
 
 class _Tokens:
-    """Redacts JSON string by string and number by number, each read beside its key, which often tells what it is."""
+    """Redacts JSON string by string and number by number, each read beside its key, which often tells what it is.
+
+    One for all texts of a conversation, whose results tell the same thing again and again: each is worked out once.
+    """
 
     def __init__(self, seen: Seen) -> None:
-        self._seen = seen
+        self.seen = seen
         self._beside = ""
+        self._keys: dict[str, tuple[str, str]] = {}
+        self._written: dict[tuple[str, str], str] = {}
 
     def redacted(self, text: str) -> str:
+        self._beside = ""
         return _TOKEN.sub(self._token, text)
 
     def _token(self, match: re.Match[str]) -> str:
         token = match.group()
-        value = json.loads(token) if token[0] == '"' else token
         if token[0] == '"' and _KEY_FOLLOWS.match(match.string, match.end()):
-            redacted = redact(value, self._seen)
-            self._beside = _HUMP.sub(" ", redacted[-_LONGEST_KEY:]) + ": "
-        else:
+            if token not in self._keys:
+                self._keys[token] = self._key(token)
+            written, self._beside = self._keys[token]
+            return written
+        place = (self._beside, token)
+        if place not in self._written:
+            value = _meant(token)
             redacted = self._value(value)
-        return token if redacted == value else json.dumps(redacted)
+            self._written[place] = token if redacted == value else json.dumps(redacted)
+        return self._written[place]
+
+    def _key(self, token: str) -> tuple[str, str]:
+        """How it is written, and how it is read beside its value."""
+        key = _meant(token)
+        redacted = redact(key, self.seen)
+        beside = _HUMP.sub(" ", redacted[-_LONGEST_KEY:]) + ": "
+        return token if redacted == key else json.dumps(redacted), beside
 
     def _value(self, value: str) -> str:
+        if not may_hold(value):  # and then no entity ends in it
+            return value
         known = len(self._beside)
         while found := [entity for entity in find(self._beside + value) if entity.end > known]:
             moved = [Entity(kind, max(start - known, 0), end - known) for kind, start, end in found]
-            value = _replaced(value, moved, self._seen)
+            value = _replaced(value, moved, self.seen)
         return value
+
+
+def _meant(token: str) -> str:
+    if token[0] != '"':
+        return token
+    text: str = json.loads(token) if "\\" in token else token[1:-1]
+    return text
 
 
 def _whole_tokens(text: str, found: Sequence[Entity], seen: Seen) -> str:

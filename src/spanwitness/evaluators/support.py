@@ -1,8 +1,7 @@
 """How far what was said stands in a text: words, pairs of words and the best sentence, in any spaced or CJK script.
 
-Words are compared by their first six letters, which does about as well as a stemmer in most European languages
-(McNamee and Mayfield, Character N-Gram Tokenization for European Language Text Retrieval, 2004). Runs of Han, kana and
-Hangul, which are not parted into words, are compared by pairs of characters, as is usual in their retrieval.
+Words are compared by their first six letters, so that endings do not matter; truncation is the oldest stemmer, and the
+only one that needs no rules for each language. Runs of Han, kana and Hangul are compared by pairs of characters.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ _COMMON: Final = 48
 _FEWEST_CLAIMED: Final = 2  # meaningful words, below which there is nothing to hold against a text
 _SMALL: Final = 3  # letters; in languages other than English, words as short as this carry grammar
 _LITTLE: Final = 0.2  # of the words shared: no more than chance gives between two languages
+_MUCH: Final = 0.5  # more than names and numbers give that two languages have in common
 _ENOUGH: Final = 6  # words, before a language is told by them
 _SAMPLE: Final = 400  # words, by which it is told
 _ENGLISH_SHARE: Final = 0.1
@@ -42,10 +42,7 @@ _ASCII_WORD: Final = re.compile(rf"{_END}|[a-z0-9][a-z0-9']*")
 _TYPOGRAPHY: Final = (
     ("\u2019", "'"),
     ("\u2018", "'"),
-    ("\u2013", " "),
-    ("\u2014", " "),
-    ("\u201c", " "),
-    ("\u201d", " "),
+    *((sign, " ") for sign in "\u2013\u2014\u201c\u201d\u2022\u2026\xa0"),
 )
 # Vowel signs and other marks, which are part of a word and which \w leaves out.
 _MARKS: Final = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0970-\u0dff"
@@ -178,6 +175,8 @@ class Texts:
 
     def foreign(self, said: str, support: Support) -> bool:
         """Whether what was said is in another script or language than these texts, so that words cannot be compared."""
+        if support.words >= _MUCH:
+            return False
         words = _words(said[:LONGEST])[:_SAMPLE]
         if words and _script(words) != self.script:
             return True
@@ -246,28 +245,36 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 def _tokens(text: str) -> list[str]:
-    """The words of a document, with _END behind each sentence. In ASCII without a pattern, which is three times as fast.
+    """The words of a document, with _END behind each sentence. In ASCII without a pattern, which is much faster.
 
     So a word may begin with an apostrophe here, which its stem does not.
     """
-    if text.isascii():
-        return [*_with_ends(text).lower().replace(_END, f" {_END} ").translate(_BLANKS).split(), _END]
-    return [*_words(_with_ends(text)), _END]
+    plain = _plain(_with_ends(text))
+    if plain.isascii():
+        return [*plain.replace(_END, f" {_END} ").translate(_BLANKS).split(), _END]
+    return [*_found(plain), _END]
 
 
 def _words(text: str) -> list[str]:
-    """The words, in lower case, and _END where it stands."""
+    """The words, in lower case."""
+    return _found(_plain(text))
+
+
+def _plain(text: str) -> str:
     lowered = text.lower()
     if not lowered.isascii():
         for sign, plain in _TYPOGRAPHY:
             lowered = lowered.replace(sign, plain)
-    if lowered.isascii():
-        return _ASCII_WORD.findall(lowered)
-    if not _BY_ITSELF.search(lowered):
-        return _SPACED_WORD.findall(lowered.replace("_", " "))
-    words: list[str] = _ANY_WORD.findall(lowered)
+    return lowered
+
+
+def _found(plain: str) -> list[str]:
+    if plain.isascii():
+        return _ASCII_WORD.findall(plain)
+    if not _BY_ITSELF.search(plain):
+        return _SPACED_WORD.findall(plain.replace("_", " "))
     found: list[str] = []
-    for word in words:
+    for word in _ANY_WORD.findall(plain):
         found.extend(map("".join, pairwise(word)) if len(word) > 1 and _CJK_RUN.match(word) else (word,))
     return found
 

@@ -6,14 +6,15 @@ import datetime as dt
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from spanwitness.contract import in_force
 from spanwitness.contract.document import Draft, files_in, read
 from spanwitness.contract.explain import explain
 from spanwitness.errors import ConfigError, StoreError
-from spanwitness.evaluators import BUNDLE, Bundle, Evaluator, evaluators_by_name
-from spanwitness.model import Score
+from spanwitness.evaluators import BUNDLE, Bundle
+from spanwitness.pipeline.bundles import Configured, bundles_of, lasting_bundle
+from spanwitness.pipeline.calibrations import CalibrationBook
 from spanwitness.store.contracts import contracts_of, insert_contracts
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _TICK: Final = dt.timedelta(milliseconds=1)  # what the store tells times apart 
 _STAYS: Final = "that contract stays in force; to end one, give it a valid_until"
 
 
-def drafts_in(folder: Path, configured: Bundle, now: dt.datetime) -> list[Draft]:
+def drafts_in(folder: Path, configured: Configured, now: dt.datetime) -> list[Draft]:
     """The contracts of a folder. Raises ConfigError for the first that is not right, or two of one tenant."""
     found: dict[str, Draft] = {}
     for path in files_in(folder):
@@ -41,7 +42,7 @@ def drafts_in(folder: Path, configured: Bundle, now: dt.datetime) -> list[Draft]
     return list(found.values())
 
 
-def explained_in(folder: str, configured: Bundle, now: dt.datetime) -> list[tuple[str, list[tuple[str, str]]]]:
+def explained_in(folder: str, configured: Configured, now: dt.datetime) -> list[tuple[str, list[tuple[str, str]]]]:
     """What the contracts of a folder would do, without the record: of each whose it is, and labels with lines.
 
     Raises:
@@ -50,22 +51,25 @@ def explained_in(folder: str, configured: Bundle, now: dt.datetime) -> list[tupl
     return [_explained(draft, configured) for draft in drafts_in(Path(folder), configured, now)] if folder else []
 
 
-def _explained(draft: Draft, configured: Bundle) -> tuple[str, list[tuple[str, str]]]:
-    contract, bundle = draft.contract, bundle_of(draft.contract, configured)
+def _explained(draft: Draft, configured: Configured) -> tuple[str, list[tuple[str, str]]]:
+    contract, (bundle, channels) = draft.contract, bundles_of(draft.contract, configured)
     whose = f"{contract.tenant} ({contract.source}){f': {contract.name}' if contract.name else ''}"
-    return whose, explain(draft, {one.name: bundle.threshold(one.name) for one in bundle.evaluators})
+    lines = [("evaluate", line) for line in explained(bundle)]
+    for channel, found in channels.items():
+        lines += [("", f"channel {channel}: {line}") for line in explained(found)]
+    return whose, [*explain(draft), *lines]
 
 
-def bundle_of(contract: Contract | None, configured: Bundle) -> Bundle:
-    """Which evaluators run under a contract, and their thresholds: its own, then the configured, then the default ones.
+def explained(bundle: Bundle) -> list[str]:
+    """Of each evaluator of a bundle, what it is held against and whether a language model scores as well."""
+    return [
+        f"{one.name}, {_threshold(bundle.threshold(one.name))}{', judged as well' if one.name in bundle.judged else ''}"
+        for one in bundle.evaluators
+    ]
 
-    Raises:
-        ConfigError: it names an evaluator that is not there, or a threshold for one that does not run.
-    """
-    if contract is None:
-        return configured
-    evaluators = evaluators_by_name(contract.evaluators) or configured.evaluators
-    return Bundle(evaluators, {**_usual(configured, evaluators), **contract.thresholds})
+
+def _threshold(value: float | None) -> str:
+    return "no threshold" if value is None else f"threshold {value}"
 
 
 def record(store: Store, draft: Draft, now: dt.datetime) -> Contract | None:
@@ -93,14 +97,15 @@ def record(store: Store, draft: Draft, now: dt.datetime) -> Contract | None:
 class ContractBook:
     """The contracts of all tenants. `folder` '': those on record alone. Not for several threads at once."""
 
-    def __init__(self, store: Store, configured: Bundle = BUNDLE, folder: str = "") -> None:
+    def __init__(self, store: Store, configured: Configured | Bundle = BUNDLE, folder: str = "") -> None:
         self._store = store
-        self._configured = configured
+        self._configured = configured if isinstance(configured, Configured) else Configured(configured)
         self._folder = Path(folder) if folder else None
         self._files: dict[Path, _File] = {}
         self._lost = ""
         self._histories: dict[str, list[Contract]] = {}
         self._bundles: dict[tuple[object, ...], Bundle] = {}
+        self._calibrations = CalibrationBook(store)
 
     def load(self, now: dt.datetime) -> list[Contract]:
         """Takes in the folder at start; which versions are new.
@@ -141,6 +146,7 @@ class ContractBook:
     def refresh(self) -> None:
         """Forgets what is known of the record: another process may have added to it."""
         self._histories.clear()
+        self._calibrations.refresh()
 
     def contract(self, tenant: str, at: dt.datetime) -> Contract | None:
         """What was in force with a tenant at a moment, as far as is known by now."""
@@ -148,15 +154,27 @@ class ContractBook:
             self._histories[tenant] = contracts_of(self._store, tenant)
         return in_force(self._histories[tenant], at)
 
-    def bundle(self, conversation: Conversation) -> Bundle:
-        """What a conversation is judged by: what was in force when it began, whenever it is judged."""
+    def bundle(self, conversation: Conversation, calibrated: dt.datetime | None = None) -> Bundle:
+        """What a conversation is judged by: what was in force when it began, whenever it is judged.
+
+        Args:
+            conversation: which.
+            calibrated: by calibrations as they stand at another moment, which is how older conversations are scored by
+                a newer one; None: as they stood when it began.
+        """
         began = min(step.span.started_ns for step in conversation.steps)
-        contract = self.contract(conversation.tenant, _EPOCH + dt.timedelta(microseconds=began // 1000))
+        at = _EPOCH + dt.timedelta(microseconds=began // 1000)
+        agreed = self._agreed(self.contract(conversation.tenant, at), conversation.channel)
+        return self._calibrations.calibrated(agreed, conversation.tenant, calibrated or at)
+
+    def _agreed(self, contract: Contract | None, channel: str) -> Bundle:
+        """The bundle of a contract and a channel. Made once: a channel that nobody names is as any other."""
         if contract is None:
-            return self._configured
-        key = (contract.evaluators, *sorted(contract.thresholds.items()))
+            return self._configured.of(channel)
+        named = channel if channel in contract.channels or channel in self._configured.channels else ""
+        key = (contract.tenant, contract.version, contract.recorded_at, named)
         if key not in self._bundles:
-            self._bundles[key] = _lasting_bundle(contract, self._configured)
+            self._bundles[key] = lasting_bundle(contract, named, self._configured)
         return self._bundles[key]
 
     def _has_changed(self, path: Path) -> bool:
@@ -210,10 +228,10 @@ def _stamp(path: Path) -> str:
     return f"{told.st_mtime_ns} {told.st_size} {told.st_ino}"
 
 
-def _checked(path: Path, configured: Bundle, now: dt.datetime) -> Draft:
+def _checked(path: Path, configured: Configured, now: dt.datetime) -> Draft:
     draft = read(path, now.replace(microsecond=now.microsecond // 1000 * 1000))  # as the store keeps times
     try:
-        bundle_of(draft.contract, configured)
+        bundles_of(draft.contract, configured)
     except ConfigError as error:
         raise ConfigError(f"contract file {path.name!r}, evaluate: {error}") from None
     return draft
@@ -241,42 +259,6 @@ def _next(draft: Draft, history: list[Contract], now: dt.datetime) -> Contract:
 
 def _holds(contract: Contract, at: dt.datetime) -> bool:
     return contract.valid_until is None or contract.valid_until > at
-
-
-def _usual(configured: Bundle, evaluators: Sequence[Evaluator]) -> dict[str, float | None]:
-    names = {evaluator.name for evaluator in evaluators}
-    known = {**BUNDLE.thresholds, **configured.thresholds}
-    return {name: threshold for name, threshold in known.items() if name in names}
-
-
-def _lasting_bundle(contract: Contract, configured: Bundle) -> Bundle:
-    """`bundle_of` of a contract on record, which may be older than what is installed and configured now."""
-    evaluators = tuple(_evaluator(name) for name in contract.evaluators) or configured.evaluators
-    names = {evaluator.name for evaluator in evaluators}
-    agreed = {name: threshold for name, threshold in contract.thresholds.items() if name in names}
-    return Bundle(evaluators, {**_usual(configured, evaluators), **agreed})
-
-
-def _evaluator(name: str) -> Evaluator:
-    try:
-        return evaluators_by_name([name])[0]
-    except ConfigError as error:
-        log.error("a contract in force names what is not there: %s", error)
-        return _missing(name)
-
-
-def _missing(called: str) -> Evaluator:
-    """Stands for an evaluator that a contract names and this installation has not: its scores fail, and say why."""
-
-    class Missing:
-        name: ClassVar[str] = called
-        version: ClassVar[str] = ""
-
-        def evaluate(self, _conversation: Conversation) -> Score:
-            why = f"{called}: the contract in force names this evaluator, and it is not installed here."
-            return Score(called, self.version, None, "failed", "failed", why)
-
-    return Missing()
 
 
 def _tell(made: Sequence[Contract]) -> None:

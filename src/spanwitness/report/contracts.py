@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
@@ -95,7 +96,12 @@ _NOTHING: Final[Row] = {
     "Evaluators": [],
     "Thresholds": {},
     "NoticeSeconds": 0,
+    "Judged": [],
+    "Parameters": "{}",
+    "Channels": "{}",
 }
+
+_NO_TERMS: Final[Row] = {"evaluators": [], "thresholds": {}, "judged": []}
 
 
 def _changes(before: Row, after: Row) -> Iterator[str]:
@@ -104,13 +110,48 @@ def _changes(before: Row, after: Row) -> Iterator[str]:
     old, new = before["MinVerifiedShare"], after["MinVerifiedShare"]
     if old != new:
         yield f"verified share: {_share(old)} -> {_share(new)}"
-    yield from _listed("evaluator", before["Evaluators"], after["Evaluators"], "the configured ones")
-    for name in sorted(before["Thresholds"].keys() | after["Thresholds"].keys()):
-        was, now = before["Thresholds"].get(name), after["Thresholds"].get(name)
-        if was != now:
-            yield f"threshold of {name}: {_number(was)} -> {_number(now)}"
+    yield from _terms(_general(before), _general(after), "the configured ones")
+    yield from _parameters(json.loads(before["Parameters"]), json.loads(after["Parameters"]))
+    yield from _channels(json.loads(before["Channels"]), json.loads(after["Channels"]))
     if before["NoticeSeconds"] != after["NoticeSeconds"]:
         yield f"notice: {_time(before['NoticeSeconds'])} -> {_time(after['NoticeSeconds'])}"
+
+
+def _general(row: Row) -> Row:
+    """What is agreed for all channels, as `Channels` has what is agreed for one."""
+    return {"evaluators": row["Evaluators"], "thresholds": row["Thresholds"], "judged": row["Judged"]}
+
+
+def _terms(before: Row, after: Row, nothing: str) -> Iterator[str]:
+    yield from _listed("evaluator", before["evaluators"], after["evaluators"], nothing)
+    was, now = before["thresholds"], after["thresholds"]
+    for name in sorted(was.keys() | now.keys()):
+        if was.get(name) != now.get(name):
+            yield f"threshold of {name}: {_number(was.get(name))} -> {_number(now.get(name))}"
+    yield from _listed("judged", before["judged"], after["judged"], nothing)
+
+
+def _parameters(before: Row, after: Row) -> Iterator[str]:
+    """A table of rules may be long: that it differs is told, and the version's text says how."""
+    fields = {(name, key) for told in (before, after) for name, given in told.items() for key in given}
+    for name, key in sorted(fields):
+        was, now = before.get(name, {}).get(key), after.get(name, {}).get(key)
+        if was != now:
+            yield f"{name}.{key}: {_given(was)} -> {_given(now)}"
+
+
+def _given(value: Any) -> str:
+    if value is None:
+        return "its default"
+    if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+        return count(len(value), "table")
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _channels(before: Row, after: Row) -> Iterator[str]:
+    for name in sorted(before.keys() | after.keys()):
+        found = _terms(before.get(name, _NO_TERMS), after.get(name, _NO_TERMS), "as for all")
+        yield from (f"channel {name}: {change}" for change in found)
 
 
 def _listed(what: str, before: Sequence[str], after: Sequence[str], nothing: str) -> Iterator[str]:

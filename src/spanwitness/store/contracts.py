@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from spanwitness.model import Contract
+from spanwitness.model import BundleTerms, Contract
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +21,7 @@ _TYPES: Final[dict[str, pa.DataType]] = {
     **dict.fromkeys(("ValidFrom", "ValidUntil", "RecordedAt", "UpdatedAt"), _MOMENT),
     "ApprovedModels": pa.list_(pa.string()),
     "Evaluators": pa.list_(pa.string()),
+    "Judged": pa.list_(pa.string()),
     "Aliases": pa.list_(pa.struct([("Requested", pa.string()), ("Served", pa.string())])),
     "MinVerifiedShare": pa.float64(),
     "Thresholds": pa.map_(pa.string(), pa.float64()),
@@ -58,7 +61,14 @@ def _contract(row: dict[str, Any]) -> Contract:
         source=row["Source"],
         text=row["Text"],
         recorded_at=_utc(row["RecordedAt"]),
+        judged=tuple(row["Judged"]),
+        parameters=json.loads(row["Parameters"]),
+        channels={name: _terms(terms) for name, terms in json.loads(row["Channels"]).items()},
     )
+
+
+def _terms(told: dict[str, Any]) -> BundleTerms:
+    return BundleTerms(tuple(told["evaluators"]), told["thresholds"], tuple(told["judged"]))
 
 
 def _row(contract: Contract, now: dt.datetime) -> dict[str, Any]:
@@ -73,12 +83,19 @@ def _row(contract: Contract, now: dt.datetime) -> dict[str, Any]:
         "MinVerifiedShare": contract.min_verified,
         "Evaluators": list(contract.evaluators),
         "Thresholds": list(contract.thresholds.items()),
+        "Judged": list(contract.judged),
+        "Parameters": _json(contract.parameters),
+        "Channels": _json({name: asdict(terms) for name, terms in contract.channels.items()}),
         "NoticeSeconds": contract.notice.total_seconds(),
         "Source": contract.source,
         "Text": contract.text,
         "RecordedAt": _naive(contract.recorded_at or now),
         "UpdatedAt": _naive(now),
     }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _naive(moment: dt.datetime) -> dt.datetime:

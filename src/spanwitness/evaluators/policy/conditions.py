@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from spanwitness.evaluators.policy import values
@@ -41,7 +42,7 @@ def holds(condition: Condition, scene: Scene, point: Point) -> Truth:
         case Not():
             return _opposite(holds(condition.condition, scene, point))
         case AllOf():
-            return _opposite(some(_opposite(holds(each, scene, point)) for each in condition.conditions))
+            return _every(holds(each, scene, point) for each in condition.conditions)
         case AnyOf():
             return some(holds(each, scene, point) for each in condition.conditions)
 
@@ -49,7 +50,7 @@ def holds(condition: Condition, scene: Scene, point: Point) -> Truth:
 def was_called(lookup: Lookup, scene: Scene, point: Point) -> Truth:
     """Whether there is an earlier call that a lookup means; None where the record does not tell what to look for."""
     found = _earlier(lookup, scene, point)
-    return None if found is None else any(True for _ in found)
+    return None if found is None else some(meant for _, meant in found)
 
 
 def values_of(source: Source, scene: Scene, point: Point) -> Sequence[Any] | None:
@@ -69,26 +70,25 @@ def values_of(source: Source, scene: Scene, point: Point) -> Sequence[Any] | Non
 
 def _brought(source: OfResult, scene: Scene, point: Point) -> Sequence[Any] | None:
     """From the newest call that brought something back: a table or list, where a field of it is asked for."""
-    for action in _earlier(source.lookup, scene, point) or ():
-        result = scene.result(action)
+    for action, meant in _earlier(source.lookup, scene, point) or ():
+        result = scene.result(action) if meant else None
         if result is not None and (not source.path or isinstance(result, dict | list)):
             return values.values_at(result, source.path)
     return None
 
 
-def _earlier(lookup: Lookup, scene: Scene, point: Point) -> Iterator[Action] | None:
-    """The calls that a lookup means, the newest first; None where the record does not tell what to look for."""
+def _earlier(lookup: Lookup, scene: Scene, point: Point) -> Iterator[tuple[Action, Truth]] | None:
+    """The calls of a lookup's tools, the newest first, and whether each is meant.
+
+    None where the record does not tell what to look for.
+    """
     wanted: list[tuple[values.Path, values.Pool]] = []
     for path, source in lookup.where:
         found = values_of(source, scene, point)
         if found is None:
             return None
         wanted.append((path, values.Pool(found)))
-    return (
-        action
-        for action in scene.went_through(lookup.tools, point)
-        if all(_fits(action, path, pool, scene) for path, pool in wanted) and _returned(action, lookup, scene)
-    )
+    return ((action, _meant(action, lookup, wanted, scene)) for action in scene.went_through(lookup.tools, point))
 
 
 def _compared(condition: Compared, scene: Scene, point: Point) -> Truth:
@@ -115,17 +115,33 @@ def some(truths: Iterable[Truth]) -> Truth:
     return None if unknown else False
 
 
+def _every(truths: Iterable[Truth]) -> Truth:
+    """Kleene's "and"."""
+    return _opposite(some(_opposite(truth) for truth in truths))
+
+
 def _opposite(truth: Truth) -> Truth:
     return None if truth is None else not truth
 
 
-def _fits(action: Action, path: values.Path, wanted: values.Pool, scene: Scene) -> bool:
-    found = values.values_at(scene.arguments(action), path) or values.values_at(scene.result(action), path)
+def _meant(action: Action, lookup: Lookup, wanted: Iterable[tuple[values.Path, values.Pool]], scene: Scene) -> Truth:
+    fits = (_fits(action, path, pool, scene) for path, pool in wanted)
+    return _every(chain(fits, (_returned(action, lookup, scene),)))
+
+
+def _fits(action: Action, path: values.Path, wanted: values.Pool, scene: Scene) -> Truth:
+    given, result = scene.arguments(action), scene.result(action)
+    found = values.values_at(given, path) or values.values_at(result, path)
+    if not found and (given is None or result is None):
+        return None  # it may stand in what was not recorded
     return any(value in wanted for value in found)
 
 
-def _returned(action: Action, lookup: Lookup, scene: Scene) -> bool:
-    return lookup.returned is None or scene.result(action) in values.Pool((lookup.returned,))
+def _returned(action: Action, lookup: Lookup, scene: Scene) -> Truth:
+    if lookup.returned is None:
+        return True
+    result = scene.result(action)
+    return None if result is None else result in values.Pool((lookup.returned,))
 
 
 def _aged(operator: Operator, value: Any, age: dt.timedelta, now: dt.datetime | None) -> Truth:

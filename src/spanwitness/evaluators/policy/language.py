@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -34,27 +34,19 @@ Operator = Literal[
     "newer_than",
     "missing",
 ]
-OPERATORS: Final[tuple[Operator, ...]] = (
-    "is",
-    "is_not",
-    "above",
-    "below",
-    "at_least",
-    "at_most",
-    "in",
-    "not_in",
-    "contains",
-    "older_than",
-    "newer_than",
-    "missing",
-)
+OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Tool names, with `*` and `?` as in a shell. A namespace before the name need not be written."""
+    """Tool names, with `*` and `?` as in a shell. A namespace before the name need not be written.
+
+    Attributes:
+        spared: what is not meant, though it is named.
+    """
 
     names: tuple[str, ...]
+    spared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

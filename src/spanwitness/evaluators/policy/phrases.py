@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_MARKS: Final = re.compile(r"[^\w'*]+")
+# Characters that nobody sees: soft hyphens, zero-width marks, directions of writing, variants of pictures.
+_UNSEEN: Final = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+_MARKS: Final = re.compile(r"(?:[^\w'*]|_|(?<!\w)'|'(?![\w*]))+")
 _STARS: Final = re.compile(r"\*+")
 _REST_OF_WORD: Final = r"\w{0,40}"
 # Thai to Tibetan, Burmese, Khmer, and from the CJK radicals on, Hangul included: no space marks where a word ends.
@@ -29,7 +31,7 @@ class Phrases:
     texts: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not self.texts or not all(plain(text).replace("*", "").strip() for text in self.texts):
+        if not self.texts or not all(map(plain, self.texts)):
             raise ValueError("phrases with letters or digits, at least one")
 
     def said_in(self, spoken: str) -> bool:
@@ -38,9 +40,16 @@ class Phrases:
 
 
 def plain(text: str) -> str:
-    """A text as phrases are compared: one spelling of each letter, no case, single spaces for marks."""
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
-    return _MARKS.sub(" ", folded).strip()
+    """A text as phrases are compared: one spelling of each letter, no case, single spaces for marks.
+
+    Stars are left out as if they were not there: in what an agent writes they make letters bold.
+    """
+    return _folded(text.replace("*", ""))
+
+
+def _folded(text: str) -> str:
+    seen = _UNSEEN.sub("", unicodedata.normalize("NFKC", text)).casefold()
+    return _MARKS.sub(" ", seen.replace("\u2019", "'").replace("\u2018", "'")).strip()
 
 
 @lru_cache(maxsize=256)
@@ -49,7 +58,7 @@ def _pattern(texts: Iterable[str]) -> re.Pattern[str]:
 
 
 def _expression(text: str) -> str:
-    words = " ".join(word for word in plain(text).split() if word.strip("*"))
+    words = " ".join(word for word in _folded(text).split() if word.strip("*"))
     body = _REST_OF_WORD.join(re.escape(part) for part in _STARS.split(words))
     before = "" if _unspaced(words[0]) else r"(?<!\w)"
     after = "" if _unspaced(words[-1]) else r"(?!\w)"

@@ -156,7 +156,8 @@ def _age(age: dt.timedelta) -> str:
 
 
 def _tools(tools: Tools) -> str:
-    return " or ".join(tools.names)
+    spared = f" other than {' or '.join(tools.spared)}" if tools.spared else ""
+    return f"{' or '.join(tools.names)}{spared}"
 
 
 def _phrases(phrases: Phrases) -> str:

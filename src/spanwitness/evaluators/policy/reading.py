@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from spanwitness.errors import ConfigError
@@ -32,6 +33,7 @@ from spanwitness.evaluators.policy.language import (
     Rule,
     Speaker,
     SpeakLanguage,
+    Tools,
 )
 
 if TYPE_CHECKING:
@@ -115,7 +117,8 @@ def _rule(number: int, given: object, reader: ConditionReader) -> Rule:
 
 
 def _forbid_call(fields: Fields, _: ConditionReader) -> Demand:
-    return ForbidCall(fields.required("forbid_call", tools))
+    forbidden = fields.required("forbid_call", tools)
+    return ForbidCall(replace(forbidden, spared=fields.optional("except", tools, Tools(())).names))
 
 
 def _forbid_phrase(fields: Fields, _: ConditionReader) -> Demand:
@@ -170,7 +173,7 @@ def _moment(fields: Fields) -> BeforeCall | BeforePhrase | AtEnd | InTurn:
 
 
 _KINDS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Fields, ConditionReader], Demand]]]] = {
-    "forbid_call": ((), _forbid_call),
+    "forbid_call": (("except",), _forbid_call),
     "forbid_phrase": ((), _forbid_phrase),
     "require_call": (("where", "returned", "before_call", "before_phrase", "at"), _require_call),
     "require_phrase": (("by", "before_call", "before_phrase", "at"), _require_phrase),

@@ -85,9 +85,10 @@ def _outcome(rule: Rule, cases: tuple[_Case, ...]) -> Outcome:
 def _cases(rule: Rule, scene: Scene) -> Iterator[_Case]:
     match rule.demand:
         case ForbidCall(tools):
-            return _banned(scene.calls(tools), rule, scene)
+            return _banned(scene.calls(tools), rule, scene, unmet=True)
         case ForbidPhrase(phrases):
-            return _banned([Point(i) for i in scene.said_at("agent", phrases)], rule, scene)
+            met = [Point(i) for i in scene.said_at("agent", phrases)]
+            return _banned(met, rule, scene, unmet=scene.is_heard("agent") or None)
         case RequireCall() as demand:
             return _called(demand, rule, scene)
         case RequirePhrase() as demand:
@@ -126,10 +127,18 @@ def _in_language(codes: tuple[str, ...], rule: Rule, scene: Scene) -> Iterator[_
 
 
 def confirmed(yes: Phrases | None, scene: Scene, point: Point) -> Truth:
-    """Whether the customer's last turn before a call says yes, in answer to something that the agent said."""
+    """Whether the customer's last turn before a call says yes, in answer to something that the agent said.
+
+    None where no word of the customer is on record, and for a yes beside which no word of the agent is.
+    """
+    if not scene.is_heard("customer"):
+        return None
     answers = scene.last_answer(point)
-    if not answers:
-        return False
+    agreed = _agreed(yes, scene, answers) if answers else False
+    return None if agreed and not scene.is_heard("agent") else agreed
+
+
+def _agreed(yes: Phrases | None, scene: Scene, answers: Sequence[int]) -> Truth:
     if yes is not None:
         return any(yes.said_in(scene.texts[i]) for i in answers)
     if not scene.is_english:
@@ -137,13 +146,16 @@ def confirmed(yes: Phrases | None, scene: Scene, point: Point) -> Truth:
     return any(cues.affirms((clause,)) for i in answers for clause in scene.said[i])
 
 
-def _banned(met: Sequence[Point], rule: Rule, scene: Scene) -> Iterator[_Case]:
-    """A ban with conditions is tested wherever what it bans is met; one without, as soon as the agent does anything."""
+def _banned(met: Sequence[Point], rule: Rule, scene: Scene, *, unmet: Truth) -> Iterator[_Case]:
+    """A ban with conditions is tested wherever what it bans is met; one without, as soon as the agent does anything.
+
+    `unmet`: whether it was kept where what it bans was not met.
+    """
     for point in met:
         banned = holds(rule.when, scene, point)
         yield _Case(point.index, None if banned is None else not banned)
     if not met and not rule.when.conditions and scene.last_of_agent is not None:
-        yield _Case(scene.last_of_agent, kept=True)
+        yield _Case(scene.last_of_agent, unmet)
 
 
 def _applied(rule: Rule, scene: Scene, point: Point, kept: Truth) -> Iterator[_Case]:

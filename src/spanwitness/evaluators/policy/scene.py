@@ -85,14 +85,24 @@ class Scene:
             self._said_at[key] = [i for i in of_side if phrases.said_in(self.texts[i])]
         return self._said_at[key]
 
-    def has_said(self, by: Speaker, phrases: Phrases, point: Point) -> bool:
-        """Whether it was said before a point. What the agent says together with a call comes before the call."""
+    def is_heard(self, by: Speaker) -> bool:
+        """Whether any word of this side is on record. Where none is, nobody knows what was not said."""
+        return _ROLES[by] in self._heard
+
+    def has_said(self, by: Speaker, phrases: Phrases, point: Point) -> bool | None:
+        """Whether it was said before a point; None where no word of that side is on record.
+
+        What the agent says together with a call comes before the call.
+        """
+        if not self.is_heard(by):
+            return None
         places = self.said_at(by, phrases)
         return bool(places) and places[0] < point.index + (point.action is not None)
 
     def last_answer(self, point: Point) -> Sequence[int]:
         """The customer's last turn before a point, maybe several messages, the newest first; none if nothing was asked.
 
+        Where no word of the agent is on record, it may have been asked.
         What the agent says after it, such as "one moment", does not end it.
         """
         turn: list[int] = []
@@ -102,7 +112,7 @@ class Scene:
                 break
             if from_customer:
                 turn.append(i)
-        asked = turn and self.agent_turns and self.agent_turns[0] < turn[-1]
+        asked = not self.is_heard("agent") or (turn and self.agent_turns and self.agent_turns[0] < turn[-1])
         return turn if asked else ()
 
     @cached_property
@@ -110,6 +120,10 @@ class Scene:
         """The messages of customer and agent that hold more than space, be it marks or pictures alone."""
         roles = _ROLES.values()
         return [i for i, each in enumerate(self.messages) if each.role in roles and each.content.strip()]
+
+    @cached_property
+    def _heard(self) -> frozenset[str]:
+        return frozenset(self.messages[i].role for i in self._spoken)
 
     def calls(self, tools: Tools) -> Sequence[Point]:
         """The agent's calls of these tools, failed or not, in order."""
@@ -128,10 +142,11 @@ class Scene:
                 yield call.action
 
     def arguments(self, action: Action) -> Any:
-        """None where they are no JSON."""
+        """None where they are no JSON. JSON within a JSON text, as some clients record it, is read too."""
         key = id(action)
         if key not in self._arguments:
-            self._arguments[key] = parsed(action.call.arguments)
+            given = parsed(action.call.arguments)
+            self._arguments[key] = parsed(given) if isinstance(given, str) else given
         return self._arguments[key]
 
     def result(self, action: Action) -> Any:

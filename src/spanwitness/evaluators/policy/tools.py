@@ -8,18 +8,29 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from spanwitness.evaluators.policy.language import Tools
 
 _NAMESPACE: Final = re.compile(r"__|[./:]")
-_LONGEST: Final = 256  # characters; a longer name is no tool's
+_LONGEST: Final = 256  # characters of a name that are compared
 
 
 def names_tool(tools: Tools, name: str) -> bool:
     """Whether a tool's name, or what stands behind its namespace (crm__cancel, orders.cancel), is meant."""
-    return len(name) <= _LONGEST and _names(tools, name)
+    return _names(tools, name[:_LONGEST])
 
 
 @lru_cache(maxsize=4096)
 def _names(tools: Tools, name: str) -> bool:
-    bare = _NAMESPACE.split(name)[-1]
-    return any(fnmatchcase(spelling, pattern) for pattern in tools.names for spelling in (name, bare))
+    spellings = {_folded(name), _folded(_NAMESPACE.split(name)[-1])}
+    return _any(tools.names, spellings) and not _any(tools.spared, spellings)
+
+
+def _any(patterns: Iterable[str], spellings: Iterable[str]) -> bool:
+    return any(fnmatchcase(spelling, _folded(pattern)) for pattern in patterns for spelling in spellings)
+
+
+def _folded(name: str) -> str:
+    """Cancel-Order is cancel_order: clients and gateways spell the names of tools in their own ways."""
+    return name.strip().casefold().replace("-", "_")
