@@ -33,7 +33,7 @@ name = "no promise"
 messages = [{ agent = "I guarantee it." }]
 expect = { no_promises = "%s" }
 """
-CLOSE = {"role": "assistant", "tool_calls": [{"name": "close", "arguments": {}}]}
+CLOSE = {"role": "assistant", "content": "One moment.", "tool_calls": [{"name": "close", "arguments": {}}]}
 ASKED = [{"role": "user", "content": "Close it."}, CLOSE]
 PROMISED = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "I guarantee it."}]
 

@@ -10,8 +10,8 @@ import pytest
 
 from spanwitness.contract.document import parse
 from spanwitness.errors import ConfigError, StoreError
-from spanwitness.evaluators import BUNDLE, Bundle
-from spanwitness.model import Contract
+from spanwitness.evaluators import BUNDLE, Bundle, evaluators_by_name
+from spanwitness.model import Contract, Conversation, Message
 from spanwitness.pipeline.bundles import Configured
 from spanwitness.pipeline.contracts import ContractBook, drafts_in, explained_in, record
 from spanwitness.store import Store
@@ -187,7 +187,7 @@ class TestLoading:
         [
             (
                 "[evaluate]\nevaluators = ['TaskCompetion']",
-                "evaluator 'TaskCompetion' is unknown; allowed: Conversation",
+                "evaluator 'TaskCompetion' is unknown; allowed: ASRAccuracy, Conversation",
             ),
             (
                 "[evaluate]\nevaluators = ['TaskCompletion']\nthresholds = { ConversationResolution = 0.5 }",
@@ -373,6 +373,22 @@ class TestExplaining:
             ("", "channel voice: TaskCompletion, threshold 0.5, judged as well"),
             ("", "channel voice: ConversationResolution, threshold 0.5"),
         ]
+
+    def test_policy_rules_are_told_by_the_version_that_their_scores_name(self, tmp_path: Path) -> None:
+        (tmp_path / "acme.toml").write_text(
+            "[evaluate]\nevaluators = ['CustomerAgentPromptConformance']\n"
+            "[[evaluate.parameters.CustomerAgentPromptConformance.rules]]\n"
+            "name = 'no-promises'\nforbid_phrase = ['guaranteed']\n"
+        )
+        (draft,) = drafts_in(tmp_path, Configured(), NOW)
+        ((_, lines),) = explained_in(str(tmp_path), Configured(), NOW)
+        rules = draft.contract.parameters["CustomerAgentPromptConformance"]["rules"]
+        (evaluator,) = evaluators_by_name(
+            ["CustomerAgentPromptConformance"], {"CustomerAgentPromptConformance": {"rules": rules}}
+        )
+        talk = Conversation(messages=(Message("user", "Is it safe?"), Message("assistant", "It is guaranteed.")))
+        version = evaluator.evaluate(talk).details["rules_version"]
+        assert lines[-1] == ("evaluate", f"CustomerAgentPromptConformance, threshold 1.0, rules version {version}")
 
     def test_a_file_whose_evaluators_do_not_take_it_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "acme.toml").write_text("[evaluate.parameters.TaskCompletion]\nmax_agent_turns = 'many'\n")

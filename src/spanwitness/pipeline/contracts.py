@@ -12,7 +12,7 @@ from spanwitness.contract import in_force
 from spanwitness.contract.document import Draft, files_in, read
 from spanwitness.contract.explain import explain
 from spanwitness.errors import ConfigError, StoreError
-from spanwitness.evaluators import BUNDLE, Bundle
+from spanwitness.evaluators import BUNDLE, Bundle, CustomerAgentPromptConformance
 from spanwitness.pipeline.bundles import Configured, bundles_of, lasting_bundle
 from spanwitness.pipeline.calibrations import CalibrationBook
 from spanwitness.store.contracts import contracts_of, insert_contracts
@@ -20,6 +20,7 @@ from spanwitness.store.contracts import contracts_of, insert_contracts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spanwitness.evaluators import Evaluator
     from spanwitness.model import Contract, Conversation
     from spanwitness.store import Store
 
@@ -62,10 +63,14 @@ def _explained(draft: Draft, configured: Configured) -> tuple[str, list[tuple[st
 
 def explained(bundle: Bundle) -> list[str]:
     """Of each evaluator of a bundle, what it is held against and whether a language model scores as well."""
-    return [
-        f"{one.name}, {_threshold(bundle.threshold(one.name))}{', judged as well' if one.name in bundle.judged else ''}"
-        for one in bundle.evaluators
-    ]
+    return [", ".join(_told(one, bundle)) for one in bundle.evaluators]
+
+
+def _told(one: Evaluator, bundle: Bundle) -> list[str]:
+    told = [one.name, _threshold(bundle.threshold(one.name))]
+    if isinstance(one, CustomerAgentPromptConformance) and one.policy.rules:  # as its scores name them
+        told.append(f"rules version {one.policy.digest}")
+    return [*told, "judged as well"] if one.name in bundle.judged else told
 
 
 def _threshold(value: float | None) -> str:
