@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import socket
@@ -142,6 +143,24 @@ def test_a_body_that_is_no_completion_is_unusable(body: bytes) -> None:
 def test_a_body_is_read_whatever_type_it_claims(content_type: str) -> None:
     with asking(replace(completion(GOOD), headers={"Content-Type": content_type})) as (endpoint, _):
         assert endpoint.ask(ASKED).answer == GOOD
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_body_without_end_is_given_up(packed: bool) -> None:
+    body = b" " * 64_000_000 if packed else b" " * 8_000_000
+    says = Says(gzip.compress(body, 1), headers={"Content-Encoding": "gzip"}) if packed else Says(body)
+    raised = failure(says)
+    assert (raised.outcome, str(raised)) == ("unusable", "unusable: the body is longer than 4 MiB")
+
+
+def test_an_answer_of_a_mebibyte_is_read() -> None:
+    long = {"found": [{"what": "a claim of twenty ch"}] * 30_000, "state": "kept"}
+    with asking(completion(long)) as (endpoint, _):
+        assert endpoint.ask(ASKED).answer == long
+
+
+def test_a_body_that_cannot_be_unpacked_is_a_connection_that_broke() -> None:
+    assert failure(Says(b"no gzip", headers={"Content-Encoding": "gzip"})).outcome == "unreachable"
 
 
 @pytest.mark.parametrize(

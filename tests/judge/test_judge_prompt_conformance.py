@@ -73,6 +73,8 @@ def test_clauses_that_do_not_stand_and_breaches_without_proof_do_not_count(given
 def test_a_clause_named_twice_counts_once_and_as_broken() -> None:
     given = score(about(ASK, PROMISED, "kept"), about(ASK, CALLED, "broken"))
     assert (given.details["applied"], given.score) == (1, 0.0)
+    again = score(about(PROMISE, PROMISED, "kept"), about(clause("Never promise a refund."), PROMISED, "kept"))
+    assert again.details["applied"] == 1
 
 
 def test_without_a_policy_or_an_agent_nothing_is_asked() -> None:

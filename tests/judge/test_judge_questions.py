@@ -191,3 +191,11 @@ def test_nothing_is_asked_about_nothing(question: Question) -> None:
     score = question.ask(Conversation(()))
     assert isinstance(score, Score)
     assert score.status == "not_applicable"
+
+
+def test_another_wording_around_the_record_is_another_prompt(
+    question: Question, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = question.prompt_digest
+    monkeypatch.setattr("spanwitness.judge.asking.REMINDER", "Answer.")
+    assert question.prompt_digest != before

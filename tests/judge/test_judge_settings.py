@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -83,7 +83,34 @@ def test_a_key_file_that_is_no_text_is_told(tmp_path: Path) -> None:
         ("http://localhost:8000/v1", []),
         ("http://127.0.0.2/v1", []),
         ("http://[::1]:8000/v1", []),
+        ("http://127.0.0.1.example/v1", ["judge.url"]),
     ],
 )
 def test_what_goes_without_tls_over_a_network_is_said(url: str, keys: list[str]) -> None:
     assert JudgeSettings(url, "m").in_the_clear == keys
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"url": ""}, "judge.url"),
+        ({"url": "judge.example/v1"}, "judge.url"),
+        ({"url": "https://me:sk-secret@judge.example/v1"}, "judge.url"),  # the client logs the address
+        ({"url": "https://judge.example/v1?key=sk-secret"}, "judge.url"),
+        ({"url": "http://judge.example:99999/v1"}, "judge.url"),
+        ({"model": ""}, "judge.model"),
+        ({"key": "sk-secr\u00e9t"}, "key"),
+        ({"key": "sk-secret\n"}, "key"),
+        ({"key": "sk secret"}, "key"),
+        ({"timeout_s": 0.0}, "timeout_s = 0.0"),
+        ({"timeout_s": float("nan")}, "timeout_s = nan"),
+        ({"input_price": -1.0}, "input_price = -1.0"),
+        ({"output_price": float("inf")}, "output_price = inf"),
+    ],
+)
+def test_what_would_fail_with_every_question_is_refused_at_once(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        JudgeSettings(**{"url": "https://judge.example/v1", "model": "m", **changes})
+    assert told in str(raised.value)
+    assert "allowed" in str(raised.value)
+    assert "secr" not in str(raised.value)

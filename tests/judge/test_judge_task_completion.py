@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -167,6 +168,36 @@ def test_what_is_not_on_record_is_no_failure() -> None:
     assert score(outcome("change"), outcome("information"), talk=chat_only).score == 0.0
     no_policy = replace(TALK, system_prompt="")
     assert score(outcome("refusal", TOLD), talk=no_policy).label == "not_on_record"
+
+
+def test_a_look_up_is_neither_a_handoff_nor_a_wrong_change() -> None:
+    looked_up = conversation_of(
+        [
+            {"role": "user", "content": "Give me a person."},
+            {"role": "assistant", "content": "", "tool_calls": call("get_order", order_id=7)},
+            {"role": "tool", "content": "status: delivered on Monday", "tool_call_id": "1"},
+        ]
+    )
+    result, asked = said(2, "delivered on Monday"), said(1, "get_order")
+    assert score(outcome("handoff", result), talk=looked_up).score == 0.0
+    for proven in (result, asked):
+        given = score(wrongs=(wrong("not_requested", proven),), talk=looked_up)
+        assert (given.status, given.label) == ("not_applicable", "no_request")
+
+
+def test_an_answer_of_thousands_of_items_is_read_in_a_moment() -> None:
+    turns = [
+        {"role": "assistant", "content": "Wait.", "tool_calls": call("cancel_order", str(i), order_id=i)}
+        if not result
+        else {"role": "tool", "content": f"cancelled order {i}", "tool_call_id": str(i)}
+        for i in range(1000)
+        for result in (False, True)
+    ]
+    talk = conversation_of([{"role": "user", "content": "Cancel them all."}, *turns])
+    items = [outcome("handoff", said(2, "cancelled order 0"))] * 4000
+    began = time.process_time()
+    assert score(*items, talk=talk).details["proven"] == 4000
+    assert time.process_time() - began < 2
 
 
 def test_nothing_asked_for_is_not_applicable() -> None:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from spanwitness.judge.record import RULES, Record, rendered
+from spanwitness.judge.record import REMINDER, RULES, Record, rendered
 from spanwitness.judge.schema import mismatch
 from spanwitness.model import Score
 
@@ -59,7 +59,7 @@ class Question(ABC):
     @property
     def prompt_digest(self) -> str:
         """8 hex digits: another text, schema or version, another digest."""
-        return _digest([self.system, self.schema, self.version])[:8]
+        return _digest([self.system, REMINDER, self.schema, self.version])[:8]
 
     def ask(self, conversation: Conversation) -> Asked | Score:
         """What to send; a Score of status "not_applicable" where nothing need be asked: an input is missing."""

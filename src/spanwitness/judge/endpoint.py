@@ -32,6 +32,7 @@ Outcome = Literal["unusable", "refused", "limited", "timeout", "unreachable", "e
 _FORMATS: Final = ("json_schema", "json_object", "text")
 _TOO_MANY, _TIMEOUTS, _SERVER_FAULTS = 429, frozenset({408, 504}), 500
 _ABOUT_CONTENT: Final = frozenset({400, 413, 422})
+_LONGEST_BODY: Final = 4 << 20  # bytes; the longest answers that models give have some 0.5 MB
 _NO_KEY: Final = "none"  # the client wants one; none is sent
 
 
@@ -167,11 +168,11 @@ class Endpoint:
         level, temperature = self._format, self._temperature
         while True:
             try:
-                raw = await self._client.chat.completions.with_raw_response.create(
+                async with self._client.chat.completions.with_streaming_response.create(
                     **_body(asked, self.settings.model, _FORMATS[level], temperature=temperature),
                     extra_headers={} if self.settings.key else {"Authorization": openai.Omit()},
-                )
-                completion = completion_of(raw.http_response.content)
+                ) as response:
+                    completion = completion_of(await _body_of(response))
             except openai.APIStatusError as error:
                 reason = refused_for(error.response.content) if error.status_code in _ABOUT_CONTENT else None
                 if reason == "temperature" and temperature:
@@ -210,6 +211,23 @@ def _client(settings: JudgeSettings) -> Any:
         # A redirection would carry a conversation to where nobody allowed it to go.
         http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, trust_env=not settings.is_here),
     )
+
+
+async def _body_of(response: Any) -> bytes:
+    """The body, unpacked. Raises Unusable for one that is longer than any answer, APIConnectionError as it breaks."""
+    import openai
+
+    body = bytearray()
+    try:
+        async for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > _LONGEST_BODY:
+                break
+    except Exception:  # noqa: BLE001 - of httpx or of httpx2, by the client's release
+        raise openai.APIConnectionError(request=response.http_request) from None
+    if len(body) > _LONGEST_BODY:
+        raise Unusable(f"the body is longer than {_LONGEST_BODY >> 20} MiB")
+    return bytes(body)
 
 
 def _body(asked: Asked, model: str, form: str, *, temperature: bool) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from spanwitness.config import values
 from spanwitness.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,6 +30,9 @@ class JudgeSettings:
         timeout_s: for one question, all in all.
         redact: personal data is taken out of what is sent.
         input_price: USD per million tokens; likewise `output_price`. 0: not known.
+
+    Raises:
+        ConfigError: one of them is not allowed. Of a URL and a key that are not, nothing is told.
     """
 
     url: str
@@ -37,11 +43,28 @@ class JudgeSettings:
     input_price: float = 0.0
     output_price: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Checks what would else fail with every question, or be logged with the address by the client."""
+        if not values.url("judge.url")(self.url) or set("?#") & set(self.url):
+            allowed = "'http://HOST[:PORT][/PATH]' or 'https://...' without a password or a query in it"
+            raise ConfigError(f"judge.url = '...': allowed is {allowed}")
+        if not self.model:
+            raise ConfigError("judge.model = '': allowed is a model that the endpoint knows")
+        if self.key and not _is_key(self.key):
+            raise ConfigError("the judge's key: allowed is printable ASCII without blanks, which is not told here")
+        for name, least in (("timeout_s", math.ulp(0.0)), ("input_price", 0.0), ("output_price", 0.0)):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= least):
+                raise ConfigError(f"judge {name} = {value!r}: allowed is a number {'above' if least else 'from'} 0")
+
     @property
     def is_here(self) -> bool:
         """Whether the endpoint is on this machine."""
         host = urlsplit(self.url).hostname or ""
-        return host in {"localhost", "::1"} or host.startswith("127.")
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:  # a name, which may begin with 127. as well
+            return host == "localhost"
 
     @property
     def in_the_clear(self) -> list[str]:
@@ -85,9 +108,13 @@ def _key(config: JudgeConfig) -> str:
     else:
         return ""
     found = found.strip()
-    if not found or not found.isascii() or not found.isprintable():
+    if not _is_key(found):
         raise ConfigError(f"{key}: allowed in it is a key of printable ASCII, which is not told here")
     return found
+
+
+def _is_key(text: str) -> bool:
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
 def _text(path: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from spanwitness.evaluators.calls import agent_actions
 from spanwitness.judge.asking import Question
 from spanwitness.judge.record import speaks
 from spanwitness.judge.schema import PROOF, Schema, listing, one_of, table
@@ -67,9 +66,8 @@ class HumanEscalationQuestion(Question):
         """See Question."""
         reasons = [(each["reason"], place) for each in answer["reasons"] if (place := _called_for(each, record))]
         told = [place for each in answer["handoffs"] if (place := record.find(each["proof"], "agent", "tool"))]
-        made, tried = _on_record(record.conversation)
-        works_with_tools = bool(agent_actions(record.conversation.messages))
-        if not works_with_tools and not made:
+        made, tried = _on_record(record)
+        if not record.actions and not made:
             made = [Evidence("handoff_announced", place.message_index) for place in told]
         label = _label(called_for=bool(reasons), made=bool(made), tried=bool(tried), told=bool(told))
         if label is None:
@@ -96,10 +94,10 @@ def _called_for(reason: Mapping[str, Any], record: Record) -> Place | None:
     return None if reason["reason"] == "policy" and clause is None else place
 
 
-def _on_record(talk: Conversation) -> tuple[list[Evidence], list[Evidence]]:
+def _on_record(record: Record) -> tuple[list[Evidence], list[Evidence]]:
     """Handoffs that calls or steps show to be made, and the calls that failed."""
-    calls = [action for action in agent_actions(talk.messages) if is_handoff(action.call.name)]
-    steps = [step for step in talk.steps if "human" in (step.span.actor, step.span.step_kind)]
+    calls = [action for action in record.actions if is_handoff(action.call.name)]
+    steps = [step for step in record.conversation.steps if "human" in (step.span.actor, step.span.step_kind)]
     made = [Evidence("handoff_call", action.index) for action in calls if not action.failed]
     made += [Evidence("human_step", span_id=step.span.span_id) for step in steps]
     return made, [Evidence("handoff_failed", action.index) for action in calls if action.failed]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from spanwitness.evaluators.calls import agent_actions
 from spanwitness.judge.asking import Question
 from spanwitness.judge.record import speaks
 from spanwitness.judge.schema import PROOF, TEXT, Schema, listing, one_of, table
@@ -138,23 +137,19 @@ def _finding(outcome: Mapping[str, Any], record: Record) -> tuple[Finding, Place
 def _proof_of_change(proofs: Sequence[Mapping[str, Any]], record: Record) -> Place | None:
     """The result of a call that went through. A look-up proves a change only where some change went through at all."""
     found = [place for proof in proofs if (place := record.find(proof, "tool")) and not record.failed(place)]
-    actions = agent_actions(record.conversation.messages)
-    reads = {id(action.result) for action in actions if is_read(action.call.name)}
-    changed = any(not action.failed and not is_read(action.call.name) for action in actions)
-    messages = record.conversation.messages
-    return next((place for place in found if changed or id(messages[place.number]) not in reads), None)
+    changed = any(not action.failed and not is_read(action.call.name) for action in record.actions)
+    return next((place for place in found if changed or not _looks_up(place, record)), None)
 
 
 def _proof_of_handoff(proofs: Sequence[Mapping[str, Any]], record: Record) -> Place | None:
     """A handoff's call that went through. Where no tools are on record, the agent's words."""
-    actions = agent_actions(record.conversation.messages)
-    if not actions:
+    if not record.actions:
         return record.first(proofs, "agent")
-    made = {action.index for action in actions if is_handoff(action.call.name) and not action.failed}
     found = record.first(proofs, "tool", "agent")
-    if found is None or record.failed(found):
+    if found is None or record.failed(found) or (found.source == "tool" and _looks_up(found, record)):
         return None
-    return found if made or found.source == "tool" else None
+    made = found.source == "tool" or any(is_handoff(each.call.name) and not each.failed for each in record.actions)
+    return found if made else None
 
 
 def _wrong(change: Mapping[str, Any], record: Record) -> Place | None:
@@ -164,4 +159,11 @@ def _wrong(change: Mapping[str, Any], record: Record) -> Place | None:
     if place is None or record.failed(place) or (change["why"] == "against_policy" and clause is None):
         return None
     asked = place.source == "tool" or bool(record.conversation.messages[place.number].tool_calls)
-    return place if asked else None
+    return place if asked and not _looks_up(place, record) else None
+
+
+def _looks_up(place: Place, record: Record) -> bool:
+    """Whether the place is the result of a look-up, or a message that asks for nothing else."""
+    message = record.conversation.messages[place.number]
+    made = [each.call for each in record.actions if each.result is message] or message.tool_calls
+    return bool(made) and all(is_read(call.name) for call in made)
