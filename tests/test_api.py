@@ -77,6 +77,10 @@ class Notes:
         return 418, {"error": str(error), "field": "to_model"}
 
 
+async def again(told: dict[str, Any]) -> dict[str, Any]:
+    return told
+
+
 @contextmanager
 def serving(token: str = TOKEN, app: ASGIApp | None = None) -> Iterator[str]:
     """A real server in a thread of its own; its address."""
@@ -84,7 +88,7 @@ def serving(token: str = TOKEN, app: ASGIApp | None = None) -> Iterator[str]:
     loop = asyncio.new_event_loop()
 
     async def run() -> None:
-        receiver = HttpReceiver(app or api(token, answer, close, Notes()), "127.0.0.1:0")
+        receiver = HttpReceiver(app or api(token, answer, close, Notes(), dict, again), "127.0.0.1:0")
         found.append(await receiver.start())
         started.set()
         await stop.wait()
@@ -139,6 +143,9 @@ class TestApi:
     def test_declarations_are_listed_for_one_tenant_or_all(self, client: ServeClient) -> None:
         assert client.deployments("acme") == [{"tenant": "acme"}]
         assert client.deployments(None) == [{"tenant": None}]
+
+    def test_a_calibration_is_taken(self, client: ServeClient) -> None:
+        assert client.calibrate({"tenant": "acme", "model": {}}) == {"tenant": "acme", "model": {}}
 
     def test_what_the_store_refuses_is_its_own_message(self, client: ServeClient) -> None:
         with pytest.raises(StoreError, match=r"^query on chdb://store: no table nowhere$"):

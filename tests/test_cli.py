@@ -430,6 +430,25 @@ class TestConfig:
         assert "http off" in text
         assert "header x-tenant, then tenant.id, else 'acme'" in text
         assert "channel voice: after 30s of silence" in text
+        assert "  judge      no language model is asked" in text.splitlines()
+
+    def test_check_config_says_who_judges_in_which_channel(self, tmp_path: Path) -> None:
+        file = tmp_path / "spanwitness.toml"
+        file.write_text(
+            '[evaluate]\nevaluators = ["TaskCompletion", "PII"]\njudged = ["TaskCompletion"]\n'
+            '[evaluate.by_channel.sms]\nevaluators = ["PII"]\nthresholds = { PII = 0.5 }\n'
+            '[evaluators.TaskCompletion]\nwrites = ["send"]\n'
+            '[judge]\nmodel = "model-1"\nurl = "https://models.internal/t0ken/v1"\nbudget = 2.5\n'
+            "input_price = 1\noutput_price = 2\n"
+        )
+        lines = run("check-config", file).stdout.splitlines()
+        assert [line for line in lines if "evaluate" in line or "judge" in line] == [
+            "  evaluate   TaskCompletion, threshold 1.0, judged as well",
+            "  evaluate   PII, threshold 1.0",
+            "  evaluate   channel sms: PII, threshold 0.5",
+            '  evaluate   with TaskCompletion.writes = ["send"]',
+            "  judge      model-1 at models.internal, at most 2.5 USD a tenant and day, without personal data",
+        ]
 
 
 def test_polling_gives_up_at_its_deadline() -> None:

@@ -38,7 +38,7 @@ def test_what_can_be_learnt_is_recorded_shown_and_told(labels: Path, tmp_path: P
     assert result.exit_code == 0, result.output
     assert result.stderr == (f"spanwitness: {labels}, line 61: is no JSON: Expecting value at column 1; left out\n")
     first, figures, *_, since, older = result.stdout.splitlines()
-    assert first == "60 labelled conversations, 30 completed, in 18 groups"
+    assert first == "60 labelled conversations, 30 completed, in 19 groups"
     assert figures.startswith("AUC 0.")
     assert figures.endswith("on groups left out; needed: the lower end above 0.6")
     assert since.startswith("calibration 1 of tenant 'acme' scores what begins from 20")
@@ -83,6 +83,32 @@ def test_too_few_labels_are_refused(tmp_path: Path) -> None:
     result = run("calibrate", written(tmp_path / "labels.jsonl", labelled(10)), "--tenant", "acme")
     assert result.exit_code == 1
     assert "10 labelled conversations, 5 completed and 5 not; needed: 30" in result.stderr
+
+
+def test_groups_of_one_doubled_conversations_and_what_is_left_out_are_told(tmp_path: Path) -> None:
+    lines = labelled(60)
+    alone = [{**line, "group": number} for number, line in enumerate(lines)]
+    path = written(tmp_path / "labels.jsonl", alone)
+    told = run("calibrate", path, "--tenant", "acme", "--dry-run").stderr.splitlines()
+    assert told[0].startswith("spanwitness: every group holds one conversation: where several are of one customer")
+    twice = [*alone, *({**line, "group": f"again {number}"} for number, line in enumerate(lines))]
+    written(path, [*twice, *({**line, "completed": "yes"} for line in lines)])
+    told = run("calibrate", path, "--tenant", "acme", "--dry-run").stderr.splitlines()
+    assert len(told) == 22
+    assert told[20] == f"spanwitness: {path}: 40 more lines left out"
+    assert told[21].startswith("spanwitness: 60 conversations are word for word one of another group, and counted in")
+
+
+def test_a_contract_that_asks_for_certainty_is_told_loudly_and_stays(labels: Path, tmp_path: Path) -> None:
+    config, store = tmp_path / "spanwitness.toml", f"chdb://{tmp_path / 'store'}"
+    config.write_text("[evaluate.by_channel.voice.thresholds]\nTaskCompletion = 1.0\n")
+    result = run("calibrate", labels, "--tenant", "acme", "--store", store, "--config", config)
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[-1] == (
+        "spanwitness: WARNING: configuration: evaluate.by_channel.voice.thresholds.TaskCompletion = 1.0, and no "
+        "probability reaches that: every calibrated score of TaskCompletion will be 'not passed', since what was "
+        "agreed is not changed; agree on a number below 1 there, such as 0.5"
+    )
 
 
 @pytest.mark.parametrize(

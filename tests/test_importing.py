@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from spanwitness.config import Config
+from spanwitness.config import Config, parse
 from spanwitness.evaluators import BUNDLE
 from spanwitness.importing import import_files
 from spanwitness.receive import Signal
@@ -130,3 +130,40 @@ def test_progress_is_told_in_bytes_of_the_files_as_they_stand_on_the_disk(
     size = sum(path.stat().st_size for path in files)
     told = re.findall(r"([0-9.]+)/([0-9.]+) (bytes|kB|MB)", re.sub("\x1b[^m]*m", "", drawn.getvalue()))
     assert told[-1] == (f"{size / 1000:.1f}", f"{size / 1000:.1f}", "kB")
+
+
+OWN = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from spanwitness.model import Score
+
+
+@dataclass(frozen=True)
+class Politeness:
+    name: ClassVar[str] = "Politeness"
+    version: ClassVar[str] = "3"
+    words: tuple[str, ...] = ("please",)
+
+    def evaluate(self, conversation):
+        said = sum(word in message.content.lower() for message in conversation.messages for word in self.words)
+        return Score(self.name, self.version, float(said > 0), "polite", "completed", f"met {len(self.words)} words")
+"""
+
+
+def test_an_evaluator_of_ones_own_runs_that_the_configuration_names(
+    store: Store, files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "acme_tone"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "manners.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    evaluators = {"Politeness": {"class": "acme_tone.manners:Politeness", "words": ["please", "kindly"]}}
+    terms = {"evaluators": ["Politeness", "TaskCompletion"], "thresholds": {"Politeness": 0.5}}
+    config = parse({"evaluate": terms, "evaluators": evaluators})
+    assert import_files(files, store, config, Console(file=io.StringIO())).swept.scores == 8
+    rows = store.rows(
+        "SELECT DISTINCT EvaluatorVersion, Threshold, Explanation FROM scores WHERE Evaluator='Politeness'"
+    )
+    assert rows == [{"EvaluatorVersion": "3", "Threshold": 0.5, "Explanation": "met 2 words"}]

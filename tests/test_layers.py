@@ -90,14 +90,26 @@ MAY_IMPORT: dict[str, set[str]] = {
 ONLY_IN: dict[str, set[str]] = {
     "grpc": {"receive.otlp_grpc", "forward.grpc_hop", "demo.send"},
     "httpx": {"alert.sending", "forward.http_hop"},
+    "sklearn": {"calibration.fitting"},
     "sqlite3": {"forward.disk_queue"},
     "starlette": {"receive.otlp_http", "api", "app"},
     "uvicorn": {"receive.otlp_http"},
     "chdb": {"store.engines"},
     "clickhouse_connect": {"store.engines"},
     "prometheus_client": {"metrics.page"},
+    "openai": {"judge.endpoint"},
     "ptars": {"decode.wire"},
-    "typer": {"cli.common", "cli.deployment", "cli.reading", "cli.serving", "cli.swaps"},
+    "typer": {
+        "cli.calibrating",
+        "cli.common",
+        "cli.deployment",
+        "cli.evaluating",
+        "cli.policy",
+        "cli.reading",
+        "cli.rescoring",
+        "cli.serving",
+        "cli.swaps",
+    },
 }
 
 

@@ -10,8 +10,15 @@ from spanwitness.app import review_rules, utc_now
 from spanwitness.deployment import told
 from spanwitness.errors import StoreHeldError
 from spanwitness.pipeline import DeploymentWatch, Register, Review, TraceIndex
+from spanwitness.pipeline.bundles import configured_by
+from spanwitness.pipeline.calibrations import record_told
+from spanwitness.pipeline.contracts import ContractBook
 from spanwitness.pipeline.ledger import Ledger
+from spanwitness.pipeline.rescoring import Request, Rescoring
+from spanwitness.pipeline.score_shift import ScoreShifts
+from spanwitness.pipeline.touched import Touched
 from spanwitness.store import Embedded, Store, open_store, parse_location
+from spanwitness.store.rescoring import Selection
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -38,12 +45,19 @@ class Access(Protocol):
     def deployments(self, tenant: str | None) -> list[dict[str, Any]]:
         """As ServeClient.deployments."""
 
+    def calibrate(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """As ServeClient.calibrate."""
+
+    def rescore(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """As ServeClient.rescore."""
+
 
 class _Direct:
     def __init__(self, store: Store, config: Config) -> None:
         self._store = store
         self._config = config
         self.ask = store.ask
+        self._touched = Touched(store)
 
     def close(self, conversation: str, tenant: str | None) -> dict[str, int]:
         now: dt.datetime = utc_now()
@@ -65,6 +79,25 @@ class _Direct:
 
     def deployments(self, tenant: str | None) -> list[dict[str, Any]]:
         return DeploymentWatch(self._store, self._config.deployments.overdue).listed(tenant, utc_now())
+
+    def calibrate(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        return record_told(self._store, told, utc_now(), configured_by(self._config))
+
+    def rescore(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        rules, store, now = review_rules(self._config), self._store, utc_now()
+        contracts = ContractBook(store, rules.bundle)
+        rescoring = Rescoring(store, contracts, rules.bundle, rules.judge, self._touched.add)
+        done = rescoring.page(Request.of(told), now)
+        if done.after is None:  # no review runs here that would do it
+            self._touched.refresh(Ledger(store), ScoreShifts(store), now)
+        return done.told()
+
+
+def rescore_request(
+    *, since: dt.datetime | None, until: dt.datetime | None, tenant: str | None, conversation: str | None, **more: Any
+) -> dict[str, Any]:
+    """The first page that `rescore` is asked for. `more`: as pipeline.rescoring.Request has it."""
+    return Request(Selection(since, until, tenant, conversation), **more).told()
 
 
 @contextmanager

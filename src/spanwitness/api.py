@@ -37,6 +37,11 @@ _LEAST_TOKEN: Final = 16
 
 Query = Callable[[str, str], bytes]
 Close = Callable[[str, str | None], Awaitable[dict[str, int]]]
+Calibrate = Callable[[dict[str, Any]], dict[str, Any]]
+"""Records a calibration, as plain data tells it; the one then in force. Raises SpanWitnessError."""
+
+Rescore = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+"""Scores a page of conversations again, as plain data tells which. Raises SpanWitnessError."""
 
 
 class Desk(Protocol):
@@ -90,7 +95,7 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def api(token: str, query: Query, close: Close, desk: Desk) -> Starlette:
+def api(token: str, query: Query, close: Close, desk: Desk, calibrate: Calibrate, rescore: Rescore) -> Starlette:
     """The local application: POST only, and only with `Authorization: Bearer TOKEN`."""
 
     async def ask(request: Request) -> Response:
@@ -113,6 +118,13 @@ def api(token: str, query: Query, close: Close, desk: Desk) -> Starlette:
         tenant = (await request.json())["tenant"]
         return JSONResponse(await desk.listed(None if tenant is None else str(tenant)))
 
+    async def calibrated(request: Request) -> Response:
+        told = dict((await request.json())["calibration"])
+        return JSONResponse(await run_in_threadpool(calibrate, told))
+
+    async def rescored(request: Request) -> Response:
+        return JSONResponse(await rescore(dict((await request.json())["rescore"])))
+
     async def alive(_request: Request) -> Response:
         # Without the store: somebody's long query must not make a server look dead.
         return JSONResponse({"pid": os.getpid()})
@@ -125,6 +137,8 @@ def api(token: str, query: Query, close: Close, desk: Desk) -> Starlette:
             Route("/api/declare", _guarded(token, declare), methods=["POST"]),
             Route("/api/withdraw", _guarded(token, withdraw), methods=["POST"]),
             Route("/api/deployments", _guarded(token, deployments), methods=["POST"]),
+            Route("/api/calibrate", _guarded(token, calibrated), methods=["POST"]),
+            Route("/api/rescore", _guarded(token, rescored), methods=["POST"]),
         ]
     )
 
@@ -293,6 +307,14 @@ class ServeClient:
     def deployments(self, tenant: str | None) -> list[dict[str, Any]]:
         """What was declared, and what came of it."""
         return list(json.loads(self._answer("/api/deployments", {"tenant": tenant})))
+
+    def calibrate(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """Records a calibration, in force from now on; it, or the same one that was there already."""
+        return dict(json.loads(self._answer("/api/calibrate", {"calibration": dict(told)})))
+
+    def rescore(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """Scores a page of conversations again; what became of it, and after which conversation the next begins."""
+        return dict(json.loads(self._answer("/api/rescore", {"rescore": dict(told)})))
 
     def _answer(self, path: str, message: dict[str, Any]) -> bytes:
         try:

@@ -17,18 +17,18 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from spanwitness.alert import text
 from spanwitness.alert.sending import receivers
 from spanwitness.alert.settings import AlertSettings, alert_settings
 from spanwitness.api import Pointer, api, deployment_routes, deployment_token, forget, new_token
 from spanwitness.close import ClosePolicy
-from spanwitness.errors import Busy, SpanWitnessError, fault
-from spanwitness.evaluators import BUNDLE, Bundle, evaluators_by_name
+from spanwitness.contract.explain import fields_told
+from spanwitness.errors import SpanWitnessError, fault
 from spanwitness.forward.connect import open_hop
 from spanwitness.forward.direct import Direct
 from spanwitness.forward.disk_queue import DiskQueue
 from spanwitness.forward.queued import Queued
 from spanwitness.forward.settings import HopSettings, hop_settings
+from spanwitness.judge.settings import judge_settings
 from spanwitness.metrics import Meters
 from spanwitness.pipeline import (
     Alerting,
@@ -45,7 +45,13 @@ from spanwitness.pipeline import (
     Sweep,
     WatchRules,
 )
-from spanwitness.pipeline.contracts import ContractBook, explained_in
+from spanwitness.pipeline.bundles import configured_by
+from spanwitness.pipeline.calibrations import record_told
+from spanwitness.pipeline.contracts import ContractBook, explained, explained_in
+from spanwitness.pipeline.judge_lane import JudgeLane, judge_rules
+from spanwitness.pipeline.rescoring import Request as RescoreRequest
+from spanwitness.pipeline.rescoring import Rescored, Rescoring
+from spanwitness.pipeline.telling import tell_now_and_then, tell_swept
 from spanwitness.receive import Limits
 from spanwitness.receive.otlp_grpc import GrpcReceiver
 from spanwitness.receive.otlp_http import HttpReceiver, otlp_routes, unknown_path
@@ -58,13 +64,12 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from spanwitness.config import CloseConfig, Config, EvaluateConfig
+    from spanwitness.config import CloseConfig, Config
+    from spanwitness.evaluators import Bundle
     from spanwitness.forward import Onward
 
 log = logging.getLogger(__name__)
 _GRACE_S = 30.0
-_LOOK_S = 30.0
-_TELL_S = 60.0
 _LOCAL = "127.0.0.1:0"
 
 
@@ -97,12 +102,29 @@ def review_rules(config: Config) -> ReviewRules:
     """The review lane's rules as configured. Raises ConfigError."""
     drift = config.drift
     watch = WatchRules(drift.reference, drift.false_alarms_per_1000) if drift.watch else None
-    return ReviewRules(close=_policy(config.close), bundle=_bundle(config.evaluate), watch=watch)
+    bundle, judge = configured_by(config), config.judge.model
+    return ReviewRules(close=_policy(config.close), bundle=bundle, watch=watch, judge=judge)
+
+
+def usual_bundle(config: Config) -> Bundle:
+    """The evaluators that run where no contract and no channel says otherwise. Raises ConfigError."""
+    return configured_by(config).bundle
 
 
 def contracts_explained(config: Config, now: dt.datetime) -> list[tuple[str, list[tuple[str, str]]]]:
     """What the contract files would do: of each whose it is, and labels with lines. Raises ConfigError."""
-    return explained_in(config.contracts.folder, review_rules(config).bundle, now)
+    return explained_in(config.contracts.folder, configured_by(config), now)
+
+
+def evaluators_explained(config: Config) -> list[str]:
+    """Which evaluators run where no contract says otherwise, a line each. Raises ConfigError."""
+    configured = configured_by(config)
+    channels = configured.channels.items()
+    return [
+        *explained(configured.bundle),
+        *(f"channel {channel}: {line}" for channel, bundle in channels for line in explained(bundle)),
+        *(f"with {line}" for line in fields_told(configured.parameters)),
+    ]
 
 
 def hop_of(config: Config) -> HopSettings | None:
@@ -136,13 +158,6 @@ def _policy(config: CloseConfig) -> ClosePolicy:
     return ClosePolicy(config.idle, config.max_age, config.end_grace, config.idle_by_channel, config.idle_by_tenant)
 
 
-def _bundle(config: EvaluateConfig) -> Bundle:
-    evaluators = evaluators_by_name(config.evaluators) if config.evaluators else BUNDLE.evaluators
-    names = {evaluator.name for evaluator in evaluators}
-    kept = {name: value for name, value in BUNDLE.thresholds.items() if name in names}
-    return Bundle(evaluators, {**kept, **config.thresholds})
-
-
 class Server:
     """Everything that runs. `start` and `stop` belong to one event loop."""
 
@@ -164,7 +179,10 @@ class Server:
         rules = review_rules(config)
         self._contracts = ContractBook(store, rules.bundle, config.contracts.folder)
         self._review = Review(store, rules, self._contracts)
+        touched = self._review.touched.add
+        self._rescoring = Rescoring(store, self._contracts, rules.bundle, rules.judge, touched)
         self._reviewer = ThreadPoolExecutor(1, "spanwitness-review")
+        self._judging = JudgeLane.configured(config.judge, store, clock, touched, meters)
         self._declared = DeploymentWatch(store, config.deployments.overdue)
         self._desk = DeploymentDesk(store, self._declared, clock, self._judge)
         self._receivers: list[GrpcReceiver | HttpReceiver] = []
@@ -193,11 +211,13 @@ class Server:
             await self.stop()
             raise
         self._tasks.append(asyncio.create_task(self._sweeps()))
+        if self._judging is not None:
+            self._judging.start()
         if self._scores is not None:
-            self._tasks.append(asyncio.create_task(self._send_scores(self._scores)))
+            self._tasks.append(asyncio.create_task(self._scores.keep_sending(self._scored)))
         self._tasks += [asyncio.create_task(lane.keep_telling()) for lane in self._alerting.lanes]
         if self._onward is not None:
-            self._tasks.append(asyncio.create_task(_tell_now_and_then(self._onward)))
+            self._tasks.append(asyncio.create_task(tell_now_and_then(self._onward)))
         return bound
 
     async def _listen(self) -> dict[str, str]:
@@ -216,7 +236,8 @@ class Server:
             bound["http"] = await self._serve(HttpReceiver(app, receive.http))
         if self._pointer_folder is not None:
             token = new_token()
-            address = await self._serve(HttpReceiver(api(token, self._store.ask, self.close, self._desk), _LOCAL))
+            local = api(token, self._store.ask, self.close, self._desk, self._calibrate, self.rescore)
+            address = await self._serve(HttpReceiver(local, _LOCAL))
             Pointer(address, token, os.getpid()).write(self._pointer_folder)
         return bound
 
@@ -224,6 +245,9 @@ class Server:
         address = await receiver.start()
         self._receivers.append(receiver)
         return address
+
+    def _calibrate(self, told: dict[str, Any]) -> dict[str, Any]:
+        return record_told(self._store, told, self._clock(), configured_by(self._config))
 
     async def _health(self, _request: Request) -> JSONResponse:
         told: dict[str, Any] = {"status": "ok"}
@@ -242,6 +266,8 @@ class Server:
     async def stop(self) -> None:
         """Refuses what is new, stores and answers what is in flight, lets a sweep finish what it is at."""
         self._review.hurry()
+        if self._judging is not None:
+            self._judging.hurry()
         for task in self._tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -251,6 +277,8 @@ class Server:
         await self._ingestion.stop()
         if self._onward is not None:
             await self._onward.stop()
+        if self._judging is not None:
+            await asyncio.to_thread(self._judging.stop)
         await asyncio.get_running_loop().run_in_executor(self._reviewer, self._finish_review)
         self._reviewer.shutdown()
         if self._pointer_folder is not None and self._receivers:
@@ -265,9 +293,26 @@ class Server:
     async def close(self, conversation: str, tenant: str | None) -> dict[str, int]:
         """Closes an open conversation now."""
         swept = await self._in_review(lambda now: self._review.close_one(conversation, now, tenant))
-        self._scored.set()
+        self._told_scores()
         self._alerting.look()
         return swept.counts()
+
+    async def rescore(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Scores a page of conversations again, between two sweeps."""
+        request = RescoreRequest.of(told)
+
+        def page() -> Rescored:
+            return self._rescoring.page(request, self._clock())
+
+        done = await asyncio.get_running_loop().run_in_executor(self._reviewer, page)
+        self._told_scores()
+        return done.told()
+
+    def _told_scores(self) -> None:
+        """Conversations have closed, and have scores: they go on, and the judge is to look at them."""
+        self._scored.set()
+        if self._judging is not None:
+            self._judging.wake()
 
     async def _sweeps(self) -> None:
         interval = sweep_interval(self._config.close)
@@ -278,29 +323,12 @@ class Server:
             try:
                 swept = await self._in_review(self._review.sweep)
                 if swept.scores:
-                    self._scored.set()
-                if swept.closed or swept.revised:
+                    self._told_scores()
+                if swept.closed or swept.revised or swept.swaps:
                     self._alerting.look()
             except Exception as error:  # noqa: BLE001 - a sweep that fails is tried again; ingestion never stops for it
                 why = str(error) if isinstance(error, SpanWitnessError) else fault(error)
                 log.error("the review of closed conversations failed and will be tried again: %s", why)
-
-    async def _send_scores(self, scores: ScoreForwarding) -> None:
-        """After each sweep that made some; and now and then, since other processes close conversations too."""
-        while True:
-            wait = _LOOK_S
-            try:
-                self._scored.clear()
-                await scores.run()
-            except Busy as busy:
-                wait = max(1.0, busy.retry_after_s)
-                self._scored.clear()
-            except Exception as error:  # noqa: BLE001 - the scores are kept; ingestion never stops for it
-                why = str(error) if isinstance(error, SpanWitnessError) else fault(error)
-                log.error("scores could not be passed on and will be tried again: %s", why)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._scored.wait()
 
     async def _judge(self, tenant: str) -> None:
         def judge() -> None:
@@ -322,7 +350,8 @@ class Server:
 
         def review() -> Sweep:
             swept = self._measures.sweep(sweep, self._clock)
-            _tell(swept)  # here, since nobody may wait for it any more: what a sweep finds while we stop is found once
+            # Here, since nobody may wait for it any more: what a sweep finds while we stop is found once.
+            tell_swept(swept)
             return swept
 
         # One thread: two reviews at once would do the same work twice.
@@ -335,32 +364,6 @@ def sweep_interval(config: CloseConfig) -> float:
     return max(0.25, min(config.sweep.total_seconds(), shortest.total_seconds() / 2))
 
 
-async def _tell_now_and_then(onward: Onward) -> None:
-    """What became of what was passed on, in the log: every minute in which that changed, and at the end."""
-    told = onward.status()
-    try:
-        while True:
-            await asyncio.sleep(_TELL_S)
-            if onward.status() != told:
-                told = onward.status()
-                _tell_status(told)
-    finally:
-        _tell_status(onward.status())
-
-
-def _tell_status(status: dict[str, Any]) -> None:
-    log.info("passed on since the start: %s", " ".join(f"{name}={value}" for name, value in status.items()))
-
-
-def _tell(swept: Sweep) -> None:
-    if swept.closed or swept.revised:
-        log.info("closed %d conversations, revised %d", swept.closed, swept.revised)
-    for swap in swept.swaps:
-        row = text.row_of(swap)
-        level = logging.INFO if swap.severity == "info" else logging.WARNING
-        log.log(level, "%s; %s; spanwitness swaps show %s", text.summary(row), text.facts(row), swap.id)
-
-
 def check(config: Config) -> None:
     """Raises ConfigError for whatever would stop `serve`, without opening anything."""
     review_rules(config)
@@ -368,13 +371,16 @@ def check(config: Config) -> None:
     receive_limits(config)
     hop_of(config)
     alerts_of(config)
+    judge_rules(config.judge)
+    judge_settings(config.judge)
     deployment_token(config.deployments)
 
 
 def serve(config: Config, ready: Callable[[str], None]) -> None:
     """Runs a server until SIGTERM or SIGINT, then drains and returns. `ready` gets one line once it accepts data."""
     check(config)  # what is wrong with the configuration is told before the store is touched
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell of every request that is passed on
+    for client in ("httpx", "httpx2"):  # they would tell of every request that is passed on, or put to a judge
+        logging.getLogger(client).setLevel(logging.WARNING)
     store = open_store(config.store.url)
     try:
         asyncio.run(_until_stopped(Server(config, store), ready))

@@ -113,6 +113,12 @@ EVALUATION_MODE: Final = "spanwitness.evaluation.mode"
 EVALUATION_JUDGE: Final = "spanwitness.evaluation.judge"
 """The model that judged, where one did."""
 
+EVALUATION_JUDGE_SERVED: Final = "spanwitness.evaluation.judge_served"
+"""The model that answered as judge, as the endpoint told it."""
+
+EVALUATION_SCORING: Final = "spanwitness.evaluation.scoring"
+"""0 for the first verdict of an evaluator and judge on a revision, 1 for the next."""
+
 CONVERSATION_REVISION: Final = "spanwitness.conversation.revision"
 """The revision of the conversation that was judged: 1, and more once late spans changed it."""
 

@@ -51,6 +51,10 @@ _PICKED: Final = (
 )
 _NEWEST: Final = f"""
     (SELECT ConversationId, max(Revision) FROM conversations WHERE {_PICKED} GROUP BY ConversationId)"""
+# Verdicts that the same evaluator, and judge, gave again: the last alone counts.
+_GIVEN_AGAIN: Final = f"""
+    (SELECT ConversationId, Revision, Evaluator, Judge, toUInt32(Scoring - 1) FROM scores
+     WHERE {_PICKED} AND Scoring > 0)"""
 
 SCORES: Final = f"""
 SELECT if(has({{before:Array(String)}}, ConversationId), 'before', 'after') AS Side, Evaluator, Judge, EvaluatorVersion,
@@ -60,6 +64,7 @@ SELECT if(has({{before:Array(String)}}, ConversationId), 'before', 'after') AS S
 FROM (
     SELECT *, Status = 'completed' AND isNotNull(Score) AS Told FROM scores FINAL
     WHERE {_PICKED} AND (ConversationId, Revision) IN {_NEWEST}
+      AND (ConversationId, Revision, Evaluator, Judge, Scoring) NOT IN {_GIVEN_AGAIN}
 )
 GROUP BY Side, Evaluator, Judge, EvaluatorVersion
 ORDER BY Side, Evaluator, Judge, EvaluatorVersion

@@ -56,6 +56,12 @@ NO_CANDIDATE: Final = "~"
 SOURCE_TRACE: Final = "trace"
 """ConversationIdSource where no span named a conversation and the trace's id stands in for one."""
 
+JUDGE_SERVICE: Final = "spanwitness"
+"""ServiceName of what judges in a tenant's ledger: it is no agent of that tenant's."""
+
+JUDGE_AGENT: Final = "judge"
+"""AgentName of the same."""
+
 
 def split_candidate(candidate: str) -> tuple[str, str]:
     """(key, id) of a candidate `trust|start|key|id`; ('', '') where there is none."""

@@ -21,6 +21,8 @@ from spanwitness.errors import SpanWitnessError
 from spanwitness.importer import Damage, Recorded, Recording
 from spanwitness.pipeline import DeploymentWatch, Ingestion, Review, Sweep
 from spanwitness.pipeline.contracts import ContractBook
+from spanwitness.pipeline.judge_lane import judge_rules, open_judge
+from spanwitness.pipeline.judging import Judging
 from spanwitness.receive import Signal
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
     from spanwitness.config import Config
+    from spanwitness.pipeline.judging import Drained
     from spanwitness.store import Store
 
 _BATCH_BYTES = 16_000_000
@@ -46,6 +49,7 @@ class Imported:
     logs: int = 0
     swept: Sweep = field(default_factory=Sweep)
     problems: list[str] = field(default_factory=list)
+    judged: Drained | None = None
     traces: set[tuple[str, str]] = field(default_factory=set)
 
     def summary(self) -> str:
@@ -59,6 +63,7 @@ class Imported:
             f"{self.swept.unchanged} unchanged" if self.swept.unchanged else "",
             f"{self.swept.failed} could not be reviewed" if self.swept.failed else "",
             f"{_count(swaps, 'new model swap')} (spanwitness swaps)" if swaps else "",
+            *(_told(self.judged) if self.judged is not None else ()),
         ]
         return f"imported {_count(self.files, 'file')}: {', '.join(part for part in parts if part)}"
 
@@ -71,29 +76,60 @@ def import_files(files: Sequence[Path], store: Store, config: Config, console: C
     """Imports files; a damaged one is told and the rest is still read. Progress is drawn on a terminal only.
 
     Raises:
-        ConfigError: a contract cannot be put into force. Nothing is read then.
+        ConfigError: a contract cannot be put into force, or the judge not be asked. Nothing is read then.
     """
     result, rules = Imported(), review_rules(config)
     contracts = ContractBook(store, rules.bundle, config.contracts.folder)
     contracts.load(utc_now())
-    with _progress(console, DownloadColumn()) as progress:
-        ingestion = Ingestion(store, ingest_rules(config), utc_now)
-        ingestion.index.catch_up(utc_now())
-        _read(files, ingestion, result, progress)
-        ingestion.flush()
-    if result.traces:
-        with _progress(console, MofNCompleteColumn()) as progress:
-            task = progress.add_task("closing and scoring", total=None)
-            review = Review(store, rules, contracts)
-            result.swept = review.close_all(
-                utc_now(),
-                "import",
-                result.traces,
-                lambda done, total: progress.update(task, completed=done, total=total),
-            )
-            review.finish(utc_now())
-        result.swept.swaps += DeploymentWatch(store, config.deployments.overdue).sweep(utc_now())
+    review = Review(store, rules, contracts)
+    asking, judge = judge_rules(config.judge), open_judge(config.judge)
+    try:
+        with _progress(console, DownloadColumn()) as progress:
+            ingestion = Ingestion(store, ingest_rules(config), utc_now)
+            ingestion.index.catch_up(utc_now())
+            _read(files, ingestion, result, progress)
+            ingestion.flush()
+        if result.traces:
+            _close(review, result, console)
+            if judge is not None:
+                judging = Judging(store, judge, asking, utc_now, review.touched.add)
+                _have_judged(judging, review, result, console)
+            result.swept.swaps += DeploymentWatch(store, config.deployments.overdue).sweep(utc_now())
+    finally:
+        if judge is not None:
+            judge.close()
     return result
+
+
+def _close(review: Review, result: Imported, console: Console) -> None:
+    with _progress(console, MofNCompleteColumn()) as progress:
+        task = progress.add_task("closing and scoring", total=None)
+        result.swept = review.close_all(
+            utc_now(),
+            "import",
+            result.traces,
+            lambda done, total: progress.update(task, completed=done, total=total),
+        )
+        review.finish(utc_now())
+
+
+def _have_judged(judging: Judging, review: Review, result: Imported, console: Console) -> None:
+    """Has the judge asked what is waiting, and then what it told of itself taken into the ledger."""
+    try:
+        with _progress(console, MofNCompleteColumn()) as progress:
+            task = progress.add_task("asking the judge", total=None)
+            result.judged = judging.drain(lambda done, total: progress.update(task, completed=done, total=total))
+    finally:
+        judging.finish(0.0)
+    result.swept.swaps += review.close_all(utc_now(), "import", set()).swaps
+
+
+def _told(drained: Drained) -> Iterator[str]:
+    yield f"{_count(drained.judged, 'score')} by the judge"
+    if drained.given_up:
+        yield f"{_count(drained.given_up, 'score')} that it did not give"
+    if drained.left:
+        yield f"{_count(drained.left, 'score')} still to be asked for (by serve, or the next import)"
 
 
 def _progress(console: Console, amount: ProgressColumn) -> Progress:

@@ -13,13 +13,18 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from spanwitness.errors import Busy, Rejected, StoreError
 from spanwitness.evaluators import BUNDLE
 from spanwitness.forward.direct import Direct
+from spanwitness.model import Conversation, JudgeUse, Score
 from spanwitness.pipeline import Review, ReviewRules, ScoreForwarding
-from spanwitness.testing import FakeSpan, chat, trace_request
+from spanwitness.store import onward
+from spanwitness.store.rows import score_row
+from spanwitness.store.scores import insert_scores
+from spanwitness.testing import EPOCH, FakeSpan, chat, trace_request
 from tests.forward.conftest import MemoryHop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spanwitness.model import Status
     from tests.conftest import Lanes
 
 
@@ -224,3 +229,83 @@ class TestScores:
         outbox.lanes.close_everything()
         outbox.run()
         assert revisions(outbox.events()) == every(("late", 1))
+
+
+class TestLaterScores:
+    """What a judge says, and verdicts given again."""
+
+    @staticmethod
+    def told(outbox: Outbox) -> list[tuple[Any, ...]]:
+        outbox.run()
+        found = []
+        for event in outbox.events():
+            values = {pair.key: pair.value for pair in event.attributes}
+            judge, scoring = values.get("spanwitness.evaluation.judge"), values.get("spanwitness.evaluation.scoring")
+            found.append(
+                (
+                    values["gen_ai.evaluation.name"].string_value,
+                    judge.string_value if judge else "",
+                    scoring.int_value if scoring else 0,
+                    values["spanwitness.evaluation.status"].string_value,
+                    values["log.record.uid"].string_value,
+                )
+            )
+        return found
+
+    @staticmethod
+    def give(outbox: Outbox, *, judge: str = "", scoring: int = 0, failed: bool = False) -> None:
+        status: Status = "failed" if failed else "completed"
+        use = JudgeUse(judge, served=f"{judge}-1") if judge else None
+        score = Score("TaskCompletion", "1", None if failed else 1.0, "", status, "", judge=use)
+        talk = Conversation((), "acme", "a")
+        row = score_row(talk, score, 1.0, outbox.lanes.clock.advance(minutes=1), scoring)
+        insert_scores(outbox.lanes.store, [row])
+
+    def test_each_goes_once_and_after_those_of_its_revision(self, outbox: Outbox) -> None:
+        outbox.closed("a")
+        self.give(outbox, judge="gpt-4o")
+        self.give(outbox, scoring=1)
+        told = self.told(outbox)
+        assert len(told) == len(BUNDLE.evaluators) + 2
+        assert [row[:4] for row in told[-2:]] == [
+            ("TaskCompletion", "gpt-4o", 0, "completed"),
+            ("TaskCompletion", "", 1, "completed"),
+        ]
+        assert len({row[4] for row in told}) == len(told)
+        outbox.restart()
+        assert self.told(outbox) == []
+
+    def test_a_judges_failure_goes_once_and_its_verdict_after_it(self, outbox: Outbox) -> None:
+        outbox.closed("a")
+        self.told(outbox)
+        uids = set()
+        for failed, expected in ((True, 1), (True, 0), (False, 1), (False, 0)):
+            self.give(outbox, judge="gpt-4o", failed=failed)
+            told = self.told(outbox)
+            assert len(told) == expected
+            uids |= {row[4] for row in told}
+        assert len(uids) == 2
+
+    def test_they_stand_on_the_same_span_as_the_first(self, outbox: Outbox) -> None:
+        outbox.closed("a")
+        outbox.run()
+        first = {(event.trace_id, event.span_id) for event in outbox.events()}
+        self.give(outbox, scoring=1)
+        outbox.run()
+        assert {(event.trace_id, event.span_id) for event in outbox.events()} == first
+
+    def test_those_of_what_an_import_closed_stay_here(self, outbox: Outbox) -> None:
+        outbox.lanes.ingest([trace_request([chat(1, 1, 0, "a")])])
+        outbox.lanes.ingestion.flush()
+        Review(outbox.lanes.store, ReviewRules()).close_all(outbox.lanes.clock.advance(seconds=1), "import")
+        self.give(outbox, judge="gpt-4o")
+        assert self.told(outbox) == []
+
+    def test_a_later_score_does_not_stand_for_its_revision(self, outbox: Outbox) -> None:
+        outbox.closed("a")
+        self.give(outbox, judge="gpt-4o")
+        outbox.hop.answers = [Busy("away")]
+        with pytest.raises(Busy):
+            outbox.run()
+        onward.sent_later(outbox.lanes.store, onward.later(outbox.lanes.store, EPOCH, 10), outbox.lanes.clock())
+        assert len(self.told(outbox)) == len(BUNDLE.evaluators)

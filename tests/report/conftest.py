@@ -81,6 +81,7 @@ _SCORE = {
     "Evaluator": "TaskCompletion",
     "EvaluatorVersion": "1",
     "Judge": "",
+    "JudgeModel": "",
     "Status": "completed",
     "Mode": "evidence",
     "Score": 0.5,
@@ -93,6 +94,7 @@ _SCORE = {
     "ScoredAt": BEGIN,
     "CostUsd": 0.0,
     "Error": "",
+    "Scoring": 0,
 }
 _VERSION = {
     **_SLOT,

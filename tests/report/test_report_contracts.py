@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from spanwitness.model import Contract
+from spanwitness.model import BundleTerms, Contract
 from spanwitness.report import contracts
 from spanwitness.store.contracts import insert_contracts
 
@@ -33,6 +33,9 @@ FIRST = Contract(
     source="northwind.toml",
     text="# as agreed",
     recorded_at=BEGIN - DAY,
+    judged=("TaskCompletion",),
+    parameters={"TaskCompletion": {"max_agent_turns": 40, "writes": ["send"], "rules": [{"name": "a"}, {"name": "b"}]}},
+    channels={"voice": BundleTerms(("PII",), {"PII": 1.0}, ("PII",))},
 )
 SECOND = replace(
     FIRST,
@@ -45,6 +48,9 @@ SECOND = replace(
     evaluators=(),
     thresholds={"TaskCompletion": 0.9},
     notice=dt.timedelta(hours=36),
+    judged=("PII", "TaskCompletion"),
+    parameters={"TaskCompletion": {"max_agent_turns": 25, "rules": [{"name": "a"}]}},
+    channels={"voice": BundleTerms(thresholds={"PII": 0.5}), "sms": BundleTerms(("PII",))},
     recorded_at=BEGIN + 32 * DAY,
 )
 
@@ -67,6 +73,11 @@ def test_a_row_has_the_columns_of_the_table_and_what_changed(report_store: Store
         "MinVerifiedShare": 0.95,
         "Evaluators": ["TaskCompletion"],
         "Thresholds": {"TaskCompletion": 0.8},
+        "Judged": ["TaskCompletion"],
+        "Parameters": (
+            '{"TaskCompletion":{"max_agent_turns":40,"writes":["send"],"rules":[{"name":"a"},{"name":"b"}]}}'
+        ),
+        "Channels": '{"voice":{"evaluators":["PII"],"thresholds":{"PII":1.0},"judged":["PII"]}}',
         "NoticeSeconds": 14 * 86400,
         "Source": "northwind.toml",
         "Text": "# as agreed",
@@ -85,6 +96,16 @@ def test_a_row_has_the_columns_of_the_table_and_what_changed(report_store: Store
         "evaluator - TaskCompletion",
         "evaluator: the configured ones",
         "threshold of TaskCompletion: 0.8 -> 0.9",
+        "judged + PII",
+        "TaskCompletion.max_agent_turns: 40 -> 25",
+        "TaskCompletion.rules: 2 tables -> 1 table",
+        'TaskCompletion.writes: ["send"] -> its default',
+        "channel sms: evaluator + PII",
+        "channel voice: evaluator - PII",
+        "channel voice: evaluator: as for all",
+        "channel voice: threshold of PII: 1 -> 0.5",
+        "channel voice: judged - PII",
+        "channel voice: judged: as for all",
         "notice: 14 d -> 1.5 d",
     ]
     orjson.dumps([first, second])
@@ -119,6 +140,13 @@ def test_versions_are_told_with_what_was_agreed_first_and_what_changed(report_st
         "              verified share: none -> 95 %\n"
         "              evaluator + TaskCompletion\n"
         "              threshold of TaskCompletion: none -> 0.8\n"
+        "              judged + TaskCompletion\n"
+        "              TaskCompletion.max_agent_turns: its default -> 40\n"
+        "              TaskCompletion.rules: its default -> 2 tables\n"
+        '              TaskCompletion.writes: its default -> ["send"]\n'
+        "              channel voice: evaluator + PII\n"
+        "              channel voice: threshold of PII: none -> 1\n"
+        "              channel voice: judged + PII\n"
         "              notice: none -> 14 d\n"
         "\n"
         "  version 2, ended: from 2025-12-01 00:00:00 until 2025-12-11 00:00:00 UTC\n"
@@ -132,6 +160,16 @@ def test_versions_are_told_with_what_was_agreed_first_and_what_changed(report_st
         "              evaluator - TaskCompletion\n"
         "              evaluator: the configured ones\n"
         "              threshold of TaskCompletion: 0.8 -> 0.9\n"
+        "              judged + PII\n"
+        "              TaskCompletion.max_agent_turns: 40 -> 25\n"
+        "              TaskCompletion.rules: 2 tables -> 1 table\n"
+        '              TaskCompletion.writes: ["send"] -> its default\n'
+        "              channel sms: evaluator + PII\n"
+        "              channel voice: evaluator - PII\n"
+        "              channel voice: evaluator: as for all\n"
+        "              channel voice: threshold of PII: 1 -> 0.5\n"
+        "              channel voice: judged - PII\n"
+        "              channel voice: judged: as for all\n"
         "              notice: 14 d -> 1.5 d\n"
         "\n"
         "  version 3, in force: from 2025-12-11 00:00:00 UTC\n"

@@ -246,3 +246,19 @@ def test_a_trace_id_leads_to_its_conversation(record: Record) -> None:
     assert unknown(record, "d" * 32) == (
         f"no closed conversation '{'d' * 32}'; it is a trace of conversation 'c-9': spanwitness conversation c-9"
     )
+
+
+def test_what_was_said_before_of_the_same_revision_is_history(record: Record, printed: Printed) -> None:
+    record.conversation(TenantId="history")
+    record.step(TenantId="history")
+    record.score(TenantId="history")
+    record.score(TenantId="history", Scoring=1, EvaluatorVersion="2", Score=1.0, Passed=True, ScoredAt=record.at(60))
+    record.score(TenantId="history", Judge="gpt-4o", JudgeModel=FULL, Score=None, Passed=None, Status="failed")
+    (row,) = conversation.rows(record.ask, "c-1", tenant="history")
+    assert [(score["EvaluatorVersion"], score["Judge"], score["Scoring"]) for score in row["Scores"]] == [
+        ("2", "", 1),
+        ("1", "gpt-4o", 0),
+    ]
+    assert [(score["EvaluatorVersion"], score["Score"]) for score in row["EarlierScores"]] == [("1", 0.5)]
+    shown = printed(conversation.show(record.ask, "c-1", tenant="history"))
+    assert "Earlier verdicts on this revision:\n  TaskCompletion 1: 0.5, not passed, partial, evidence, 2026-" in shown

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spanwitness.model import Contract
+from spanwitness.model import BundleTerms, Contract
 from spanwitness.store.contracts import contracts_of, insert_contracts
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ FULL = Contract(
     source="northwind-mutual.toml",
     text="# as agreed: '{\"ä\\n\u2028\n",
     recorded_at=NOW,
+    judged=("TaskCompletion",),
+    parameters={"TaskCompletion": {"writes": ["send_ä"], "max_agent_turns": 40, "rules": [{"a": {"b": [1.5, True]}}]}},
+    channels={
+        "voice": BundleTerms(("TaskCompletion", "PII"), {"PII": 1.0}, ("TaskCompletion",)),
+        'süd "1"': BundleTerms(thresholds={"TaskCompletion": 0.25}),
+    },
 )
 EMPTY = Contract("northwind-mutual", 2, BEGIN + dt.timedelta(days=9), source="northwind-mutual.toml", recorded_at=NOW)
 

@@ -31,11 +31,14 @@ from spanwitness.report import calibrations
 from spanwitness.report.text import command, count, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from spanwitness.calibration import Labels
     from spanwitness.config import Config
     from spanwitness.model.calibration import Agreement, Calibration
 
 _SHOWN = 8
+_BAD_SHOWN = 20
 _UNREACHED = (
     "spanwitness: WARNING: {place}, and no probability reaches that: every calibrated score of {name} will be 'not "
     "passed', since what was agreed is not changed; agree on a number below 1 there, such as 0.5"
@@ -111,15 +114,29 @@ def _fit(file: Path, group: str, settings: Config) -> tuple[Labels, Calibration]
     evaluator = evaluator or TaskCompletion()
     with opened(file) as (lines, _):
         labels = read_labels(chat_lines(lines), evaluator, group)
-    for bad in labels.bad:
-        sys.stderr.write(plain(f"spanwitness: {file}, line {bad.number}: {bad.why}; left out") + "\n")
+    for doubt in _doubts(file, labels):
+        sys.stderr.write(plain(f"spanwitness: {doubt}") + "\n")
+    return labels, fit(labels, evaluator)
+
+
+def _doubts(file: Path, labels: Labels) -> Iterator[str]:
+    """What was left out, and why the figures may be too good."""
+    for bad in labels.bad[:_BAD_SHOWN]:
+        yield f"{file}, line {bad.number}: {bad.why}; left out"
+    if len(labels.bad) > _BAD_SHOWN:
+        yield f"{file}: {count(len(labels.bad) - _BAD_SHOWN, 'more line')} left out"
+    too_good = "where several are of one customer or task, the figures are too good"
     if len(labels) > labels.grouped:
         number = len(labels) - labels.grouped
-        sys.stderr.write(
-            f"spanwitness: {count(number, 'conversation names', 'conversations name')} no group, and each counts as "
-            "its own: where several are of one customer or task, the figures are too good\n"
+        each = count(number, "conversation names", "conversations name")
+        yield f"{each} no group, and each counts as its own: {too_good}"
+    elif labels and len(set(labels.groups)) == len(labels):
+        yield f"every group holds one conversation: {too_good}"
+    if labels.twins:
+        yield (
+            f"{count(labels.twins, 'conversation is', 'conversations are')} word for word one of another group, and "
+            "counted in that one: do the groups tell apart what is alike?"
         )
-    return labels, fit(labels, evaluator)
 
 
 def _fields(fitted: Calibration) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sys
 from contextlib import contextmanager
@@ -21,7 +22,6 @@ from spanwitness.store import parse_location
 from spanwitness.terminal import console
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Iterator
 
     from rich.console import RenderableType
@@ -95,6 +95,24 @@ def duration(option: str, text: str) -> dt.timedelta:
         return read_duration(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r}: allowed is {error}", param_hint=option) from None
+
+
+def moment(option: str, text: str | None, now: dt.datetime) -> dt.datetime | None:
+    """The time that an option names: a time, or how long before now. Raises typer.BadParameter where it names none."""
+    if text is None:
+        return None
+    try:
+        return now - read_duration(text)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        found = dt.datetime.fromisoformat(text)
+        return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        allowed = (
+            "a duration before now, such as '2h' or '1d', or a time, such as '2026-11-20' or '2026-11-20T22:24:37Z'"
+        )
+        raise typer.BadParameter(f"{text!r}: allowed is {allowed} (UTC)", param_hint=option) from None
 
 
 def settings_of(config: Path | None, store: str | None) -> Config:

@@ -23,7 +23,7 @@ from spanwitness.config import EvaluateConfig, load
 from spanwitness.errors import ConfigError
 from spanwitness.evaluators import Bundle, ChatEvaluator, Evaluator, Inputs, run
 from spanwitness.evaluators.chat_file import BadLine, ChatLine, chat_lines, opened
-from spanwitness.report.text import Middle, columns, cut, plain, prose, shortened
+from spanwitness.report.text import Middle, columns, cut, lines, plain, prose, shortened
 from spanwitness.terminal import console
 
 if TYPE_CHECKING:
@@ -247,13 +247,13 @@ def _number(score: Score) -> str:
 def _summary(tallies: Sequence[_Tally]) -> Table:
     """How many each could judge, beside the mean of those."""
     table = columns()
-    table.add_column("coverage")
-    for header in ("completed", "not applicable", "failed", "mean score", "passed"):
+    table.add_column("evaluator\n")
+    for header in ("completed\n", "n. a.\n", "failed\n", "mean (n)\npassed (threshold)"):
         table.add_column(header, justify="right", no_wrap=True)
     for tally in tallies:
         counts = [f"{tally.statuses[status]:,}" for status in ("completed", "not_applicable", "failed")]
         done = tally.statuses["completed"]
-        mean = f"{tally.total / done:.4g} (n = {done:,})" if done else "- (n = 0)"
-        judged = "no threshold" if tally.threshold is None else f"{tally.passes:,} of {done:,} (>= {tally.threshold:g})"
-        table.add_row(Middle(tally.title), *counts, mean, judged)
+        mean = f"{tally.total / done:.4g} ({done:,})" if done else "- (0)"
+        passed = "no threshold" if tally.threshold is None else f"{tally.passes:,} (>= {tally.threshold:g})"
+        table.add_row(Middle(tally.title), *counts, lines(mean, passed))
     return table

@@ -162,13 +162,16 @@ def _rates(
     tenant: str | None, evaluator: str | None, by: str | None, since: str | None, until: str | None, limit: int
 ) -> fail_rates.Wanted:
     keys = tuple(dict.fromkeys(key.strip() for key in (by or "").split(",") if key.strip()))
+    if by is not None and not keys:
+        raise typer.BadParameter(f"names nothing: allowed are {', '.join(fail_rates.BY)}", param_hint="--by")
     for key in keys:
         if key not in fail_rates.BY:
             raise typer.BadParameter(f"{key!r}: allowed are {', '.join(fail_rates.BY)}", param_hint="--by")
     now = utc_now()
-    return fail_rates.Wanted(
-        keys, tenant, evaluator, moment("--since", since, now), moment("--until", until, now), limit
-    )
+    begin, end = moment("--since", since, now), moment("--until", until, now)
+    if begin and end and end <= begin:
+        raise typer.BadParameter(f"{until!r}: allowed is a time after --since {since}", param_hint="--until")
+    return fail_rates.Wanted(keys, tenant, evaluator, begin, end, limit)
 
 
 @app.command("conversation")

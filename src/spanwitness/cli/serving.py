@@ -7,12 +7,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 
 from spanwitness.access import own, reach, refuse_held
-from spanwitness.app import check, contracts_explained, review_rules, serve, utc_now
+from spanwitness.app import check, contracts_explained, evaluators_explained, serve, utc_now
 from spanwitness.cli.common import ConfigOption, StoreOption, TenantOption, app, configured, duration, told
 from spanwitness.errors import SpanWitnessError
 from spanwitness.report.text import plain
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from spanwitness.config import AlertsConfig, DeploymentsConfig, DriftConfig, ForwardConfig
+    from spanwitness.config import AlertsConfig, DeploymentsConfig, DriftConfig, ForwardConfig, JudgeConfig
 
 
 @app.command("serve")
@@ -140,7 +141,7 @@ def check_config_command(
     with told():
         path = config or option
         settings = configured(path, store)
-        rules = review_rules(settings)
+        evaluators = evaluators_explained(settings)
         contracts = contracts_explained(settings, utc_now())
         check(settings)
         location = parse_location(settings.store.url)
@@ -157,11 +158,9 @@ def check_config_command(
     for kind, table in (("channel", close.idle_by_channel), ("tenant", close.idle_by_tenant)):
         for name, each in table.items():
             typer.echo(f"             {kind} {name}: after {_time(each)} of silence")
-    for evaluator in rules.bundle.evaluators:
-        threshold = rules.bundle.threshold(evaluator.name)
-        typer.echo(
-            f"  evaluate   {evaluator.name}, {'no threshold' if threshold is None else f'threshold {threshold}'}"
-        )
+    for line in evaluators:
+        typer.echo(f"  evaluate   {plain(line)}")
+    typer.echo(f"  judge      {_judging(settings.judge)}")
     _echo_contracts(settings.contracts.folder, contracts)
     typer.echo(f"  declaring  {_declaring(settings.deployments)}")
     typer.echo(f"  drift      {_drift(settings.drift)}")
@@ -177,6 +176,15 @@ def _echo_contracts(folder: str, contracts: Sequence[tuple[str, Sequence[tuple[s
         typer.echo(f"             {plain(whose)}")
         for label, text in lines:
             typer.echo(f"               {label:<9}{plain(text)}")
+
+
+def _judging(judge: JudgeConfig) -> str:
+    """Of the endpoint's URL the host alone: a path may be a secret."""
+    if not judge.model:
+        return "no language model is asked"
+    budget = f"at most {judge.budget:g} USD a tenant and day" if judge.budget else "no budget"
+    kept = "without personal data" if judge.redact else "with personal data"
+    return f"{judge.model} at {urlsplit(judge.url).hostname}, {budget}, {kept}"
 
 
 def _declaring(deployments: DeploymentsConfig) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import sys
 from typing import Annotated
 
@@ -17,11 +16,11 @@ from spanwitness.cli.common import (
     StoreOption,
     TenantOption,
     app,
+    moment,
     settings_of,
     shown,
     told,
 )
-from spanwitness.config import duration
 from spanwitness.report import swap, swaps
 from spanwitness.terminal import console
 
@@ -29,24 +28,6 @@ group = typer.Typer(
     invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, rich_markup_mode="markdown"
 )
 app.add_typer(group, name="swaps")
-
-
-def _moment(option: str, text: str | None, now: dt.datetime) -> dt.datetime | None:
-    """A time, or how long before now."""
-    if text is None:
-        return None
-    try:
-        return now - duration(text)
-    except (ValueError, OverflowError):
-        pass
-    try:
-        moment = dt.datetime.fromisoformat(text)
-        return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        allowed = (
-            "a duration before now, such as '2h' or '1d', or a time, such as '2026-11-20' or '2026-11-20T22:24:37Z'"
-        )
-        raise typer.BadParameter(f"{text!r}: allowed is {allowed} (UTC)", param_hint=option) from None
 
 
 def _some_of(option: str, values: list[str] | None, allowed: tuple[str, ...]) -> tuple[str, ...]:
@@ -106,8 +87,8 @@ def swaps_command(
         return
     now = utc_now()
     wanted = swaps.Wanted(
-        since=_moment("--since", since, now),
-        until=_moment("--until", until, now),
+        since=moment("--since", since, now),
+        until=moment("--until", until, now),
         classes=_some_of("--class", of_class, swaps.CLASSES),
         severities=_some_of("--severity", severity, swaps.SEVERITIES),
         undeclared=undeclared,

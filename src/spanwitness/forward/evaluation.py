@@ -50,12 +50,20 @@ class ScoreRecord:
     scored_at: dt.datetime
     trace_id: str
     span_id: str
+    judge_served: str = ""
+    scoring: int = 0
 
     @property
     def uid(self) -> str:
-        """The same for the same score, however often it is sent; another for every revision."""
+        """The same for the same score, however often it is sent; another for every revision and every verdict.
+
+        A judge's failure is no verdict: what takes its place on record is another one.
+        """
         judged = (self.tenant, self.conversation_id, str(self.revision))
-        return str(uuid.uuid5(_NAMESPACE, "\0".join((*judged, self.evaluator, self.evaluator_version, self.judge))))
+        failed = ["failed"] if self.judge and self.status == "failed" else []
+        again = [str(self.scoring), *failed] if self.scoring or failed else []
+        parts = (*judged, self.evaluator, self.evaluator_version, self.judge, *again)
+        return str(uuid.uuid5(_NAMESPACE, "\0".join(parts)))
 
 
 def evaluation_events(scores: Iterable[ScoreRecord]) -> Parcel:
@@ -112,6 +120,8 @@ def _told(score: ScoreRecord) -> Mapping[str, Any]:
         names.EVALUATION_PASSED: score.passed,
         names.EVALUATION_MODE: score.mode,
         names.EVALUATION_JUDGE: score.judge,
+        names.EVALUATION_JUDGE_SERVED: score.judge_served,
+        names.EVALUATION_SCORING: score.scoring or None,
         names.TENANT: score.tenant,
         "log.record.uid": score.uid,
     }

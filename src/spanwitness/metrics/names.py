@@ -107,6 +107,41 @@ BELOW: Final = Metric(
 )
 SCORE: Final = Metric("spanwitness_score", "summary", "Scores of those that have one.", ("evaluator",))
 
+JUDGE_CALLS: Final = Metric(
+    "spanwitness_judge_calls_total", "counter", "Calls of a judge, by what became of them.", ("judge", "outcome")
+)
+JUDGE_SECONDS: Final = Metric(
+    "spanwitness_judge_call_seconds",
+    "histogram",
+    "How long a judge took for one call.",
+    ("judge",),
+    (0.3, 1, 3, 10, 30, 60, 300),
+)
+JUDGE_TOKENS: Final = Metric(
+    "spanwitness_judge_tokens_total", "counter", "Tokens that a judge counted.", ("judge", "direction")
+)
+JUDGE_COST: Final = Metric(
+    "spanwitness_judge_cost_usd_total", "counter", "What calls of a judge cost, by the configured prices.", ("judge",)
+)
+JUDGE_CACHED: Final = Metric(
+    "spanwitness_judge_cached_total", "counter", "Scores for which the judge's answer was on record.", ("judge",)
+)
+JUDGE_GIVEN_UP: Final = Metric(
+    "spanwitness_judge_given_up_total",
+    "counter",
+    "Scores that a judge was asked for until the last try, in vain.",
+    ("judge",),
+)
+JUDGE_WAITING: Final = Metric(
+    "spanwitness_judge_tasks_waiting", "gauge", "Scores that a judge is still to give.", ("judge",)
+)
+JUDGE_OLDEST: Final = Metric(
+    "spanwitness_judge_oldest_task_timestamp_seconds",
+    "gauge",
+    "Since when the oldest of them waits. Absent while none does.",
+    ("judge",),
+)
+
 STANDING: Final = Metric(
     "spanwitness_swap_standing",
     "gauge",

@@ -65,12 +65,14 @@ class MeasuredStore(Store):
                 self._meters.add(names.REVISED)
 
     def _scores(self, rows: pa.Table) -> None:
-        for row in rows.select(["Evaluator", "Status", "Score", "Passed"]).to_pylist():
-            self._meters.add(names.SCORES, row["Evaluator"], row["Status"])
+        """What a judge says is counted apart from what the evaluator says itself, as `score shifts` are told apart."""
+        for row in rows.select(["Evaluator", "Judge", "Status", "Score", "Passed"]).to_pylist():
+            evaluator = f"{row['Evaluator']}/{row['Judge']}" if row["Judge"] else row["Evaluator"]
+            self._meters.add(names.SCORES, evaluator, row["Status"])
             if row["Score"] is not None:
-                self._meters.observe(names.SCORE, row["Score"], row["Evaluator"])
+                self._meters.observe(names.SCORE, row["Score"], evaluator)
             if row["Passed"] is False:
-                self._meters.add(names.BELOW, row["Evaluator"])
+                self._meters.add(names.BELOW, evaluator)
 
     @contextmanager
     def _counting(self, operation: str) -> Iterator[None]:

@@ -19,16 +19,21 @@ from spanwitness.evaluators import BUNDLE, Bundle, run
 from spanwitness.model import Conversation, LogRecord, OpenTrace, Score, Slot, SpanRecord, Swap
 from spanwitness.pipeline.contracts import ContractBook
 from spanwitness.pipeline.gathering import by_identity, chunks, conversation_of, group, source_of
+from spanwitness.pipeline.judge_rules import tasks_of
 from spanwitness.pipeline.ledger import Ledger
 from spanwitness.pipeline.score_shift import ScoreShifts
+from spanwitness.pipeline.touched import Touched, touched_by
 from spanwitness.pipeline.watch import Watch, WatchRules
 from spanwitness.settle import digest, facts
 from spanwitness.store import Store, record, rows
+from spanwitness.store.judging import Task, insert_tasks
 from spanwitness.store.uses import Used, replace_uses
 from spanwitness.swap import uses_of
 
 if TYPE_CHECKING:
     import datetime as dt
+
+    from spanwitness.pipeline.bundles import Configured
 
 log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
@@ -53,14 +58,17 @@ class ReviewRules:
     """How conversations are closed and judged.
 
     Attributes:
+        bundle: what judges where no contract says otherwise.
         chunk_spans: about how many spans are held in memory at once.
         watch: how slots are watched for disguised swaps; None: not at all.
+        judge: the model that is asked for what a bundle has judged; '': none is.
     """
 
     close: ClosePolicy = field(default_factory=ClosePolicy)
-    bundle: Bundle = BUNDLE
+    bundle: Bundle | Configured = BUNDLE
     chunk_spans: int = 5_000
     watch: WatchRules | None = None
+    judge: str = ""
 
 
 @dataclass(slots=True)
@@ -87,6 +95,7 @@ class _Written:
     conversations: list[dict[str, Any]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     scores: list[dict[str, Any]] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
     settlements: list[rows.Settlement] = field(default_factory=list)
     slots: set[Slot] = field(default_factory=set)
     moved_from: dict[str, str] = field(default_factory=dict)
@@ -107,6 +116,7 @@ class Review:
         self._hurried = threading.Event()
         self._score_shifts = ScoreShifts(store, self._hurried.is_set)
         self._watch = Watch(store, rules.watch) if rules.watch is not None else None
+        self.touched = Touched(store)
         self._looked_through = False
 
     def sweep(self, now: dt.datetime, progress: Progress = lambda _done, _all: None) -> Sweep:
@@ -166,7 +176,7 @@ class Review:
     def _close(self, wanted: Sequence[Due], now: dt.datetime, progress: Progress) -> Sweep:
         sweep, done = Sweep(), 0
         self._contracts.refresh()
-        sweep.swaps += self._ledger.sweep(now)
+        sweep.swaps += self._ledger.sweep(now) + self.touched.refresh(self._ledger, self._score_shifts, now)
         for chunk in chunks(wanted, self._rules.chunk_spans):
             if self._hurried.is_set():
                 break
@@ -210,9 +220,9 @@ class Review:
         also = self._resettle(written, now, sweep, tenant) if written.moved_from else []
         if self._watch is not None:  # before a revision counts: what it passed over would not come again
             sweep.swaps += self._watch.take(written.new, now)
-        self._write(written, tenant)
+        self._write(written, tenant, now)
         sweep.swaps += self._ledger.update(tenant, written.slots, now)
-        self._score_shifts.refresh(tenant, written.slots, now, _touched(written))
+        self._score_shifts.refresh(tenant, written.slots, now, touched_by(written.uses, written.slots, written.again))
         # The spans themselves come after all that is derived from them: until they are rewritten, a sweep that starts
         # over sees from where each of them moved.
         self._rewrite_spans(written, tenant, [*traces, *also])
@@ -304,6 +314,8 @@ class Review:
         written.scores += [
             rows.score_row(conversation, score, bundle.threshold(score.evaluator), now) for score in scores
         ]
+        if self._rules.judge:
+            written.tasks += tasks_of(conversation, bundle, self._rules.judge, now)
         return len(scores)
 
     def _resettle(self, written: _Written, now: dt.datetime, sweep: Sweep, tenant: str) -> list[OpenTrace]:
@@ -328,14 +340,16 @@ class Review:
             written.conversations += more.conversations
             written.steps += more.steps
             written.scores += more.scores
+            written.tasks += more.tasks
             written.settlements += more.settlements
             written.slots |= more.slots
             written.uses += more.uses
         return traces
 
-    def _write(self, written: _Written, tenant: str) -> None:
+    def _write(self, written: _Written, tenant: str, now: dt.datetime) -> None:
         """The conversation's own row goes last: it is what makes a revision count."""
         replace_uses(self._store, tenant, written.uses)
+        insert_tasks(self._store, written.tasks, now)
         tables = (("steps", written.steps), ("scores", written.scores), ("conversations", written.conversations))
         for table, entries in tables:
             if entries:
@@ -349,17 +363,6 @@ class Review:
         self._store.insert("span_settlements", rows.table(entries))
         span = {"start": min(trace.start for trace in traces), "end": max(trace.end for trace in traces)}
         self._store.command(_REWRITE, {"tenant": tenant, "sweep": name, **span})
-
-
-def _touched(written: _Written) -> dict[Slot, int]:
-    """By slot, when the first conversation began there that was just recorded; 0: nobody can say."""
-    # What is revised may have begun at another time, or in another slot; what is reviewed again may have been killed.
-    if written.again or any(used.revision > 1 for used in written.uses):
-        return dict.fromkeys(written.slots, 0)
-    found: dict[Slot, int] = {}
-    for use in (use for used in written.uses for use in used.uses):
-        found[use.slot] = min(use.first_ns, found.get(use.slot, use.first_ns))
-    return found
 
 
 def _slot(span: SpanRecord) -> Slot:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from spanwitness.errors import Busy, SpanWitnessError, fault
 from spanwitness.forward.evaluation import ScoreRecord, evaluation_events
 from spanwitness.store import onward as outbox
 
@@ -19,12 +21,16 @@ if TYPE_CHECKING:
 
 # What another process began to write before this long ago is taken to be there by now.
 _OVERLAP: Final = dt.timedelta(hours=1)
+_LOOK_S: Final = 30.0
 _MARK_EVERY: Final = dt.timedelta(minutes=10)
 log = logging.getLogger(__name__)
 
 
 class ScoreForwarding:
-    """Sends the scores of closed conversations, each revision at least once. One task at a time.
+    """Sends the scores of closed conversations, each at least once. One task at a time.
+
+    Those that were given when a conversation closed go together. What a judge said, and verdicts given again, come
+    later and go on their own. A judge's failure goes once, whatever follows it.
 
     What is sent is noted after it was taken: killed in between, it is sent again with the same `log.record.uid`.
 
@@ -64,6 +70,23 @@ class ScoreForwarding:
         else:
             self._since = found
 
+    async def keep_sending(self, scored: asyncio.Event) -> None:
+        """Sends whenever `scored` is set; and now and then, since other processes close conversations too."""
+        while True:
+            wait = _LOOK_S
+            try:
+                scored.clear()
+                await self.run()
+            except Busy as busy:
+                wait = max(1.0, busy.retry_after_s)
+                scored.clear()
+            except Exception as error:  # noqa: BLE001 - the scores are kept; ingestion never stops for it
+                why = str(error) if isinstance(error, SpanWitnessError) else fault(error)
+                log.error("scores could not be passed on and will be tried again: %s", why)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await scored.wait()
+
     async def run(self) -> int:
         """Sends all that is to be sent; how many scores that were.
 
@@ -78,6 +101,10 @@ class ScoreForwarding:
                 await self._pass_on([_record(row) for row in scores])
             count += len(scores)
             await asyncio.to_thread(self._sent, revisions)
+        while later := await asyncio.to_thread(outbox.later, self._store, self._since, self._together):
+            await self._pass_on([_record(row) for row in later])
+            count += len(later)
+            await asyncio.to_thread(outbox.sent_later, self._store, later, self._clock())
         await asyncio.to_thread(self._move_mark, began - _OVERLAP)
         return count
 
@@ -120,4 +147,6 @@ def _record(row: dict[str, Any]) -> ScoreRecord:
         scored_at=row["ScoredAt"],
         trace_id=row["TraceId"],
         span_id=row["SpanId"],
+        judge_served=row["JudgeModel"],
+        scoring=row["Scoring"],
     )

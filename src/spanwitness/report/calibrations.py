@@ -50,15 +50,17 @@ def _table(found: Sequence[Row]) -> Table:
     table.add_column("AUC [95 %]\nneeded", no_wrap=True)
     table.add_column("source\nstrongest traits")
     for row in found:
+        model = orjson.loads(row["Model"])
+        groups = f"{row['Groups']:,} groups{'' if model['agreement']['grouped'] else ' (not named)'}"
         table.add_row(
             lines(Middle(row["TenantId"]), Middle(f"{row['Evaluator']} {row['EvaluatorVersion']}")),
             lines(f"{row['Version']}", "" if row["State"] == "in force" else row["State"]),
             lines(
                 clock(row["ValidFrom"]),
-                f"{row['Labels']:,}, {row['Positives']:,} completed, {row['Groups']:,} groups",
+                f"{row['Labels']:,}, {row['Positives']:,} completed, {groups}",
             ),
             lines(f"{row['Auc']:.2f} [{row['AucLow']:.2f}, {row['AucHigh']:.2f}]", f"above {row['Bar']:g}"),
-            lines(Middle(row["Source"]), Clipped(strongest(orjson.loads(row["Model"])), 1)),
+            lines(Middle(row["Source"]), Clipped(strongest(model), 1)),
         )
     return table
 

@@ -38,7 +38,10 @@ FROM steps WHERE {where} AND Revision = {revision}
 ORDER BY Step
 """
 
-_SCORES = f"SELECT {scores.COLUMNS} FROM scores WHERE {{where}} AND Revision = {{revision}} ORDER BY Evaluator"
+_SCORES = f"""
+SELECT {scores.COLUMNS}, JudgeModel, Scoring FROM scores WHERE {{where}} AND Revision = {{revision}}
+ORDER BY Evaluator, Judge, Scoring DESC
+"""
 
 _STORED = """
 SELECT TenantId, ConversationId, count() AS Spans, countIf(StepKind != '') AS Steps
@@ -68,7 +71,8 @@ def rows(ask: Ask, conversation_id: str, *, tenant: str | None = None) -> list[R
 
     Beyond the columns of conversations: `Revisions` (the earlier ones, newest first), `Trajectory` (rows of steps;
     `ChangedFrom` is the model version that served the slot before, where it is another one), `Swaps` (first seen
-    here) and `Scores`.
+    here), `Scores`, and `EarlierScores` (of the same revision: later ones by the same evaluator and judge took their
+    place; the newest first).
 
     Raises:
         SpanWitnessError: no closed conversation has this id, or those of several tenants have it.
@@ -87,13 +91,18 @@ def rows(ask: Ask, conversation_id: str, *, tenant: str | None = None) -> list[R
         fetch(ask, sql.replace("{revision}", str(newest["Revision"])).replace("{where}", where))
         for sql in (_STEPS, _SCORES)
     )
+    latest: dict[tuple[str, str], int] = {}
+    for score in given:
+        latest.setdefault((score["Evaluator"], score["Judge"]), score["Scoring"])
+    last = [score["Scoring"] == latest[score["Evaluator"], score["Judge"]] for score in given]
     return [
         {
             **newest,
             "Revisions": earlier,
             "Swaps": swaps.rows(ask, tenant=tenants[0], conversation=conversation_id),
             "Trajectory": with_changes(steps),
-            "Scores": given,
+            "Scores": [score for score, is_last in zip(given, last, strict=True) if is_last],
+            "EarlierScores": [score for score, is_last in zip(given, last, strict=True) if not is_last],
         }
     ]
 
@@ -134,6 +143,8 @@ def _parts(row: Row) -> list[RenderableType]:
         parts += ["", line(_CHANGED)]
     if row["Scores"]:
         parts += ["", scores.listing(row["Scores"], of_one=True)]
+    if row["EarlierScores"]:
+        parts += ["", line("Earlier verdicts on this revision:"), lines(*map(_earlier, row["EarlierScores"]))]
     return parts
 
 
@@ -181,6 +192,14 @@ def _length(row: Row) -> str:
             count(row["Escalations"], "escalation"),
         )
     )
+
+
+def _earlier(score: Row) -> str:
+    verdict = {True: "passed", False: "not passed"}.get(score["Passed"], score["Status"].replace("_", " "))
+    number = "" if score["Score"] is None else f"{score['Score']:.4g}"
+    names = " ".join(filter(None, (score["Evaluator"], score["EvaluatorVersion"], score["Judge"])))
+    parts = (number, verdict, score["Label"], score["Mode"], _moment(score["ScoredAt"]))
+    return f"  {names}: {', '.join(filter(None, parts))}"
 
 
 def _revision(row: Row) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spanwitness.store.rows import naive, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from spanwitness.store.clickhouse import Store
 
@@ -21,18 +21,45 @@ FROM conversations
 WHERE ClosedAt >= fromUnixTimestamp64Milli({since:Int64}) AND CloseReason NOT IN ('import', 'moved')
   AND (TenantId, ConversationId, Revision) NOT IN (
       SELECT TenantId, ConversationId, Revision FROM forwarded_scores
-      WHERE ClosedAt >= fromUnixTimestamp64Milli({since:Int64}))
+      WHERE ClosedAt >= fromUnixTimestamp64Milli({since:Int64}) AND Evaluator = '')
 GROUP BY TenantId, ConversationId, Revision
 ORDER BY closed, TenantId, ConversationId, Revision
 LIMIT {limit:UInt32}
 """
 
-_SCORES: Final = """
-SELECT TenantId, ConversationId, Revision, Evaluator, EvaluatorVersion, Judge, Status, Mode, Score, Label, Threshold,
-       Passed, Explanation, toUnixTimestamp64Milli(ScoredAt) AS scored
+_COLUMNS: Final = """TenantId, ConversationId, Revision, Evaluator, EvaluatorVersion, Judge, JudgeModel, Scoring,
+       Status, Mode, Score, Label, Threshold, Passed, Explanation, toUnixTimestamp64Milli(ScoredAt) AS scored"""
+
+_SCORES: Final = f"""
+SELECT {_COLUMNS}
 FROM scores FINAL
+WHERE (TenantId, ConversationId, Revision) IN {{revisions:Array(Tuple(String, String, UInt32))}}
+  AND Judge = '' AND Scoring = 0
+ORDER BY TenantId, ConversationId, Revision, Evaluator, EvaluatorVersion
+"""
+
+# Those of a judge, and those given again: later than their revision closed.
+_IS_LATER: Final = "ScoredAt >= fromUnixTimestamp64Milli({since:Int64}) AND (Judge != '' OR Scoring > 0)"
+_OF_LATER: Final = f"""(TenantId, ConversationId, Revision) IN
+      (SELECT TenantId, ConversationId, Revision FROM scores WHERE {_IS_LATER})"""
+_LATER: Final = f"""
+SELECT {_COLUMNS}
+FROM scores FINAL
+WHERE {_IS_LATER} AND {_OF_LATER}
+  AND (TenantId, ConversationId, Revision, Evaluator, Judge, Scoring, toUInt8(Status = 'failed')) NOT IN (
+      SELECT TenantId, ConversationId, Revision, Evaluator, Judge, Scoring, Failed FROM forwarded_scores
+      WHERE ClosedAt >= fromUnixTimestamp64Milli({{since:Int64}}) AND Evaluator != '')
+  AND (TenantId, ConversationId, Revision) NOT IN (
+      SELECT TenantId, ConversationId, Revision FROM conversations
+      WHERE {_OF_LATER} AND CloseReason IN ('import', 'moved'))
+ORDER BY scored, TenantId, ConversationId, Revision, Evaluator, Judge, Scoring
+LIMIT {{limit:UInt32}}
+"""
+
+_SOURCES: Final = """
+SELECT TenantId, ConversationId, Revision, any(ConversationIdSource) AS source FROM conversations
 WHERE (TenantId, ConversationId, Revision) IN {revisions:Array(Tuple(String, String, UInt32))}
-ORDER BY TenantId, ConversationId, Revision, Evaluator, EvaluatorVersion, Judge
+GROUP BY TenantId, ConversationId, Revision
 """
 
 _STEPS: Final = """
@@ -90,25 +117,60 @@ def unsent(store: Store, since: dt.datetime, limit: int) -> list[Revision]:
 
 
 def sent(store: Store, revisions: Sequence[Revision], now: dt.datetime) -> None:
-    """Notes that the scores of these were sent."""
+    """Notes that the scores of these were sent: those that they had when they closed."""
     _insert(store, [(*revision.key, _moment(revision.closed)) for revision in revisions], now)
 
 
-def scores_of(store: Store, revisions: Sequence[Revision]) -> list[dict[str, Any]]:
-    """The scores of some revisions, each with what named its conversation, and the span that it is linked to.
+def later(store: Store, since: dt.datetime, limit: int) -> list[dict[str, Any]]:
+    """The oldest scores, given since then, that came after their revision had closed and have not been sent.
 
-    That is the root of the first step's trace, else the first step; TraceId and SpanId are '' where there is none.
+    As `scores_of` has them.
     """
-    keys = {"revisions": [revision.key for revision in revisions]}
-    steps = {_key(row): row for row in store.rows(_STEPS, keys)}
+    found = store.rows(_LATER, {"since": _milliseconds(since), "limit": limit})
+    keys = {"revisions": sorted({_key(row) for row in found})}
+    sources = {_key(row): row["source"] for row in store.rows(_SOURCES, keys)} if found else {}
+    return _linked(store, found, sources)
+
+
+_LATER_KEY: Final = ("TenantId", "ConversationId", "Revision", "Evaluator", "Judge", "Scoring")
+
+
+def sent_later(store: Store, scores: Sequence[dict[str, Any]], now: dt.datetime) -> None:
+    """Notes that these were sent, as `later` told them."""
+    rows = [
+        {
+            **{name: score[name] for name in _LATER_KEY},
+            "Failed": int(score["Status"] == "failed"),
+            "ClosedAt": naive(score["ScoredAt"]),
+            "ForwardedAt": naive(now),
+        }
+        for score in scores
+    ]
+    if rows:
+        store.insert("forwarded_scores", table(rows))
+
+
+def scores_of(store: Store, revisions: Sequence[Revision]) -> list[dict[str, Any]]:
+    """The scores that some revisions had when they closed.
+
+    Each with what named its conversation, and the span that it is linked to: the root of the first step's trace, else
+    the first step; TraceId and SpanId are '' where there is none.
+    """
+    found = store.rows(_SCORES, {"revisions": [revision.key for revision in revisions]})
+    return _linked(store, found, {revision.key: revision.source for revision in revisions})
+
+
+def _linked(
+    store: Store, found: list[dict[str, Any]], sources: Mapping[tuple[str, str, int], str]
+) -> list[dict[str, Any]]:
+    keys = {"revisions": sorted({_key(row) for row in found})}
+    steps = {_key(row): row for row in store.rows(_STEPS, keys)} if found else {}
     roots = _roots(store, list(steps.values()))
-    sources = {revision.key: revision.source for revision in revisions}
-    found = store.rows(_SCORES, keys)
     for row in found:
         step = steps.get(_key(row), {"TraceId": "", "SpanId": ""})
         root = roots.get((row["TenantId"], step["TraceId"]), step["SpanId"])
         row |= {"TraceId": step["TraceId"], "SpanId": root, "ScoredAt": _moment(row.pop("scored"))}
-        row["ConversationIdSource"] = sources[_key(row)]
+        row["ConversationIdSource"] = sources.get(_key(row), "")
     return found
 
 

@@ -103,6 +103,13 @@ def traces_by_id(store: Store, tenant: str, trace_ids: Sequence[str]) -> list[Op
     return _traces(store, where, "", {"tenant": tenant, "ids": list(trace_ids)}) if trace_ids else []
 
 
+def any_open(store: Store, tenant: str, trace_ids: Sequence[str]) -> bool:
+    """Whether something has arrived of some traces that no review has seen."""
+    where = "TenantId = {tenant:String} AND TraceId IN {ids:Array(String)}"
+    found = _traces(store, where, "HAVING batches > settled", {"tenant": tenant, "ids": list(trace_ids)})
+    return bool(trace_ids and found)
+
+
 def _traces(store: Store, where: str, having: str, parameters: dict[str, Any]) -> list[OpenTrace]:
     return [
         _trace(row) for row in store.rows(_TRACES.replace("{where}", where).replace("{having}", having), parameters)

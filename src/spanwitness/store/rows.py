@@ -10,7 +10,7 @@ import orjson
 import pyarrow as pa
 
 from spanwitness.identity import NO_CANDIDATE
-from spanwitness.model import Conversation, Facts, OpenTrace, Score, Slot, Step, Swap, VersionUse
+from spanwitness.model import Conversation, Facts, JudgeUse, OpenTrace, Score, Slot, Step, Swap, VersionUse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ _TYPES: dict[str, pa.DataType] = {
     **dict.fromkeys(
         ("ClosedAt", "RecordedAt", "ScoredAt", "DetectedAt", "UpdatedAt", "FirstIngestedAt", "LastIngestedAt"), _TIME
     ),
-    **dict.fromkeys(("SettledAt", "ForwardedAt"), _TIME),
+    **dict.fromkeys(("SettledAt", "ForwardedAt", "AskedAt", "NextAt", "CalledAt"), _TIME),
     **dict.fromkeys(("Start", "End"), pa.timestamp("s")),
     **dict.fromkeys(
         ("ServiceNames", "AgentNames", "ModelVersions", "PromptVersions", "TraceIds", "EvidenceSpanIds"), _TEXTS
@@ -151,8 +151,11 @@ def step_row(conversation: Conversation, step: Step, now: dt.datetime) -> dict[s
     }
 
 
-def score_row(conversation: Conversation, score: Score, threshold: float | None, now: dt.datetime) -> dict[str, Any]:
-    """A row of scores, with the threshold in force beside it."""
+def score_row(
+    conversation: Conversation, score: Score, threshold: float | None, now: dt.datetime, scoring: int = 0
+) -> dict[str, Any]:
+    """A row of scores, with the threshold in force beside it. `scoring`: 0 for the first verdict, 1 for the next."""
+    use = score.judge or JudgeUse("")
     messages = conversation.messages
     spans = [
         found.span_id or (messages[found.message_index].span_id if found.message_index is not None else "")
@@ -163,7 +166,9 @@ def score_row(conversation: Conversation, score: Score, threshold: float | None,
         **_key(conversation),
         "Evaluator": score.evaluator,
         "EvaluatorVersion": score.evaluator_version,
-        "Judge": "",
+        "Judge": use.judge,
+        "JudgeModel": use.served,
+        "JudgePrompt": use.prompt,
         "Status": score.status,
         "Mode": score.mode,
         "Score": score.score,
@@ -174,8 +179,12 @@ def score_row(conversation: Conversation, score: Score, threshold: float | None,
         "EvidenceSpanIds": list(dict.fromkeys(span for span in spans if span)),
         "Details": orjson.dumps(dict(score.details), default=str).decode(),
         "ScoredAt": naive(now),
-        "CostUsd": 0.0,
+        "CostUsd": use.cost_usd,
+        "JudgeInputTokens": use.input_tokens,
+        "JudgeOutputTokens": use.output_tokens,
+        "JudgeLatencyMs": use.latency_ms,
         "Error": score.explanation if score.status == "failed" else "",
+        "Scoring": scoring,
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
+from spanwitness.identity import JUDGE_AGENT, JUDGE_SERVICE
 from spanwitness.model import Slot, Use
 
 if TYPE_CHECKING:
@@ -87,7 +88,12 @@ SELECT {_SLOT}, ConversationId, {_ALIKE}, max(Revision) AS revision,
        argMax(tuple({_COUNTED}, Opening, Gone), Revision) AS told
 FROM model_uses
 WHERE TenantId = {{tenant:String}} AND ConversationId IN {{conversations:Array(String)}}
+  AND (ServiceName = '{JUDGE_SERVICE}' AND AgentName = '{JUDGE_AGENT}') = {{judges:Bool}}
 GROUP BY {_SLOT}, ConversationId, {_ALIKE}
+"""
+
+_JUDGED_TENANTS = f"""
+SELECT DISTINCT TenantId FROM model_uses WHERE ServiceName = '{JUDGE_SERVICE}' AND AgentName = '{JUDGE_AGENT}'
 """
 
 _SLOTS = f"SELECT DISTINCT {_SLOT} FROM model_uses FINAL WHERE TenantId = {{tenant:String}}"
@@ -155,14 +161,18 @@ class Used:
     uses: Sequence[Use]
 
 
-def replace_uses(store: Store, tenant: str, used: Sequence[Used]) -> None:
-    """Writes the uses of some conversations of a tenant in place of those on record; what is there already stays."""
+def replace_uses(store: Store, tenant: str, used: Sequence[Used], *, judges: bool = False) -> None:
+    """Writes the uses of some conversations of a tenant in place of those on record; what is there already stays.
+
+    The agents' uses and those of the judge of these conversations (`judges`) are replaced apart: neither knows of the
+    other.
+    """
     if not used:
         return
     conversations = [one.conversation_id for one in used]
     old = {
         _key_of(row): (row["revision"], tuple(row["told"].values() if isinstance(row["told"], dict) else row["told"]))
-        for row in store.rows(_OLD, {"tenant": tenant, "conversations": conversations})
+        for row in store.rows(_OLD, {"tenant": tenant, "conversations": conversations, "judges": judges})
     }
     # Revision 1 is of a conversation's first uses alone, also where it is written again after a death in between.
     revisions = {one.conversation_id: one.revision for one in used}
@@ -268,6 +278,16 @@ def page_end(store: Store, span: Span, uses: int) -> int:
 def slots_with_uses(store: Store, tenant: str) -> set[Slot]:
     """All slots of a tenant."""
     return {_slot(tenant, row) for row in store.rows(_SLOTS, {"tenant": tenant})}
+
+
+def judge_slot(tenant: str) -> Slot:
+    """Where the judge of a tenant's conversations stands in its ledger: one, whatever it is asked."""
+    return Slot(tenant, JUDGE_SERVICE, JUDGE_AGENT, "llm")
+
+
+def judge_slots(store: Store) -> set[Slot]:
+    """Those of all tenants that have one."""
+    return {judge_slot(row["TenantId"]) for row in store.rows(_JUDGED_TENANTS)}
 
 
 def _parameters(tenant: str, slots: Sequence[Slot]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from spanwitness.contract import aliased, approves, in_force
+from spanwitness.identity import JUDGE_AGENT, JUDGE_SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -46,8 +47,8 @@ class Rules:
         self._in_force: dict[int, Contract | None] = {}
 
     def contract(self, use: Use) -> Contract | None:
-        """The contract in force when a use began."""
-        if not self._contracts:
+        """The contract in force when a use began; None of a judge's, since it is about agents."""
+        if not self._contracts or (use.slot.service, use.slot.agent) == (JUDGE_SERVICE, JUDGE_AGENT):
             return None
         between = bisect_right(self._limits, use.first)
         if between not in self._in_force:

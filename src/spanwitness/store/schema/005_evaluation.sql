@@ -60,11 +60,21 @@ CREATE TABLE IF NOT EXISTS judge_calls
     LatencyMs UInt32,
     -- JSON, of those that were answered.
     Answer String CODEC(ZSTD(3)),
-    INDEX idx_content Content TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX idx_content Content TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_conversation_id ConversationId TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (TenantId, CalledAt, CallId)
 SETTINGS non_replicated_deduplication_window = 10000;
+
+-- Scores that came after those of their revision had gone to the next hop: each its own row, dated by when it was given.
+ALTER TABLE forwarded_scores
+    ADD COLUMN IF NOT EXISTS Evaluator LowCardinality(String),
+    ADD COLUMN IF NOT EXISTS Judge LowCardinality(String),
+    ADD COLUMN IF NOT EXISTS Scoring UInt32,
+    -- A judge's failure is followed by its verdict, in its place.
+    ADD COLUMN IF NOT EXISTS Failed UInt8,
+    MODIFY ORDER BY (TenantId, ConversationId, Revision, Evaluator, Judge, Scoring, Failed);
 
 -- Models of the calibrated mode, fitted on a tenant's own labels, with the figures that let them in.
 CREATE TABLE IF NOT EXISTS calibrations
