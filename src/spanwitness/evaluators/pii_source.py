@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from spanwitness.evaluators.calls import agent_actions, parsed
-from spanwitness.evaluators.pii_find import digit_runs, find, normal
+from spanwitness.evaluators.pii_find import digit_runs, find, may_hold, normal
 from spanwitness.evaluators.speech import word_set
 from spanwitness.tool_names import is_read, words_of
 
@@ -42,23 +42,26 @@ _MOST_ARGUMENTS: Final = 50
 
 
 class Supplied:
-    """Values that one side has supplied. Each text is added once; asking is a look into a set."""
+    """Values that one side has supplied. Each text is added once; asking is a look into a set.
+
+    Texts are read when something is asked: of the results of tools, which are long, nothing is asked in most
+    conversations.
+    """
 
     def __init__(self, domains: Iterable[str] = ()) -> None:
         self._values: set[tuple[str, str]] = set()
         self._digits: set[str] = set()
         self._words: set[str] = set()
+        self._unread: list[tuple[str, Iterable[Entity]]] = []
         self._domains = tuple("." + domain.casefold().lstrip("@") for domain in domains)
 
     def add(self, text: str, entities: Iterable[Entity]) -> None:
         """Add a text's values, and its numbers and words too: what a person types alone, nothing beside it names."""
-        for kind, start, end in entities:
-            self._values.add((kind, normal(kind, text[start:end])))
-        for run in digit_runs(text):
-            self._digits.update((run, *(run[-length:] for length in _ENDS)))
-        self._words.update(map(_bare, text.split()))
+        self._unread.append((text, entities))
 
     def holds(self, kind: str, value: str) -> bool:
+        while self._unread:
+            self._read(*self._unread.pop())
         plain = normal(kind, value)
         return (
             (kind, plain) in self._values
@@ -66,6 +69,13 @@ class Supplied:
             or _bare(value) in self._words
             or (kind == "EMAIL_ADDRESS" and f".{plain.partition('@')[2]}".endswith(self._domains))
         )
+
+    def _read(self, text: str, entities: Iterable[Entity]) -> None:
+        for kind, start, end in entities:
+            self._values.add((kind, normal(kind, text[start:end])))
+        for run in digit_runs(text):
+            self._digits.update((run, *(run[-length:] for length in _ENDS)))
+        self._words.update(_bare(word) for word in text.split() if may_hold(word))
 
 
 def authenticated_after(messages: Sequence[Message], tools: Sequence[str] = ()) -> int:
