@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def talk(completed: bool, chance: random.Random) -> list[dict[str, Any]]:
     """A conversation that tells how it ended most of the time."""
     told = completed if chance.random() < 0.9 else not completed
-    asked = [{"role": "user", "content": f"Could you please renew my licence number {chance.randrange(100)}?"}]
+    asked = [{"role": "user", "content": f"Could you please renew my licence number {chance.randrange(100_000)}?"}]
     work = [{"role": "assistant", "content": "Let me look at that for you."}] * chance.randrange(1, 4)
     end = (
         ("It has been renewed.", "Thank you, that is all.") if told else ("I was unable to.", "It still does not work.")

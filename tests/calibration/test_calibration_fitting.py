@@ -34,7 +34,7 @@ def good() -> Calibration:
 
 def test_labels_that_show_in_the_conversation_are_learnt(good: Calibration) -> None:
     found = good.agreement
-    assert (found.labels, found.positives, found.groups, found.bar, found.grouped) == (60, 30, 18, BAR, True)
+    assert (found.labels, found.positives, found.groups, found.bar, found.grouped) == (60, 30, 19, BAR, True)
     assert 0.7 < found.low <= found.auc <= found.high <= 1.0
     assert reaches_the_bar(found)
     weights = {weight.trait: weight.weight for weight in good.weights}
@@ -105,7 +105,8 @@ def test_labels_of_which_one_group_has_all_completed_are_refused() -> None:
 
 def test_conversations_that_are_all_alike_are_refused() -> None:
     lines = labelled(40)
-    same = [{**line, "messages": lines[0]["messages"]} for line in lines]
+    asked = [{"role": "user", "content": f"Please renew number {number}."} for number in range(40)]
+    same = [{**line, "messages": [one, *lines[0]["messages"][1:]]} for one, line in zip(asked, lines, strict=True)]
     with pytest.raises(TooFewError, match="alike in every trait"):
         fit(labels_of(same), TaskCompletion())
 

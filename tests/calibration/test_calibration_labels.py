@@ -44,6 +44,10 @@ def test_a_label_stands_in_several_places(label: dict[str, Any]) -> None:
         ({"messages": TALK, "completed": 0.5}, "completed is a JSON float"),
         ({"messages": TALK, "completed": 2}, "completed is a JSON int"),
         (
+            {"messages": TALK, "completed": True, "labels": {"task_completed": 0}},
+            "completed and labels.task_completed contradict each other; allowed: one label",
+        ),
+        (
             {"messages": TALK, "completed": True, "group": ["a"]},
             "group is a JSON list; allowed: text or a whole number",
         ),
@@ -66,9 +70,20 @@ def test_a_group_is_looked_for_and_may_be_named() -> None:
 
 
 def test_without_a_group_each_is_its_own_and_never_one_that_is_named_so() -> None:
-    found = read({"messages": TALK, "completed": True}, {"messages": TALK, "completed": True, "group": "line 1"})
+    other = [{"role": "user", "content": "Hello."}, *TALK]
+    found = read({"messages": TALK, "completed": True}, {"messages": other, "completed": True, "group": "line 1"})
     assert len(set(found.groups)) == 2
-    assert found.grouped == 1
+    assert (found.grouped, found.twins) == (1, 0)
+
+
+def test_an_empty_group_names_none() -> None:
+    found = read({"messages": TALK, "completed": True, "group": "", "task": "a"})
+    assert (found.groups, found.grouped) == (["group a"], 1)
+
+
+def test_the_same_conversation_again_is_of_the_group_of_the_first() -> None:
+    found = read(*({"messages": TALK, "completed": True, "group": group} for group in ("a", "b", "a")))
+    assert (found.groups, found.twins) == (["group a"] * 3, 1)
 
 
 def test_what_the_evaluator_does_not_judge_is_left_out_and_counted() -> None:

@@ -76,6 +76,7 @@ def test_hypotheses_and_texts_are_read() -> None:
         ([CARD], r"conversation\[0\] is of type str; allowed: {role, content"),
         ([{"content": CARD}], r"conversation\[0\].role is None; allowed: system, user, assistant, tool"),
         ([{"role": "bot", "content": CARD}], r"conversation\[0\].role is 'bot'; allowed: system, user"),
+        ([{"role": CARD}], r"role is of type str"),
         ([{"role": ["user"], "content": CARD}], r"role is of type list"),
         ([{"role": "user", "content": 4}], r"conversation\[0\].content is of type int; allowed: text, None or a list"),
         ([{"role": "user", "content": [CARD]}], r"content\[0\] is of type str; allowed: a part"),

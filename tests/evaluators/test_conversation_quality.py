@@ -47,14 +47,26 @@ def test_what_is_long_past_counts_for_the_turns_and_not_for_the_end() -> None:
     assert early.details["turn_points"] == late.details["turn_points"] == pytest.approx(-1 / 5)
 
 
+def test_a_success_that_the_customer_objects_to_adds_nothing() -> None:
+    assert judged(WISH, DONE, PLAIN).details["end_points"] == 0.5
+    assert judged(WISH, DONE, BAD).details["end_points"] == 0.0
+
+
+def test_thanks_are_no_good_ending_where_the_last_turn_objects() -> None:
+    assert judged(WISH, REPLY, THANKS, REPLY, PLAIN).details["end_points"] == 0.5
+    assert judged(WISH, REPLY, THANKS, REPLY, BAD).details["end_points"] == 0.0
+    assert judged(WISH, REPLY, THANKS, REPLY, ("user", "This is a scam!")).label == "ordinary"
+    assert judged(WISH, REPLY, ("user", "Great. Thanks for nothing.")).label == "at_risk"
+
+
 def test_failures_near_the_end_count_twice_at_most() -> None:
     assert judged(WISH, *(FAILED, PLAIN) * 4).details["end_points"] == -0.5
 
 
 def test_the_explanation_and_the_details_name_the_cues_and_no_words() -> None:
     got = judged(WISH, REPLY, BAD, REPLY, THANKS)
-    told = "Ordinary: -0.50 for the turns, +0.50 for the end. Met: rejected 1x, corrected 1x, thanked 1x."
-    assert got.explanation == told
+    told = "Ordinary: 3 in the middle, -0.50 for the turns, +0.50 for the end."
+    assert got.explanation == f"{told} Met: rejected 1x, corrected 1x, thanked 1x."
     assert got.details["cues"] == {"corrected": 1, "rejected": 1, "thanked": 1}
     assert [(each.rule, each.message_index) for each in got.evidence] == [("rejected", 2), ("corrected", 2)]
 

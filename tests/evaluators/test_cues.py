@@ -46,6 +46,7 @@ HAS: dict[Callable[[Clause], bool], tuple[str, ...]] = {
         "May I go ahead with the refund?",
     ),
     cues.promises: ("I will look into it.", "One moment.", "Which one?"),
+    cues.disputes: ("No, it hasn't.", "It is still active.", "That's not true.", "It still doesn't print."),
     cues.says_still_wrong: ("It still doesn't print.", "I'm still having trouble.", "The app is not working."),
     cues.announces_handoff: (
         "I'm transferring you to a specialist.",
@@ -97,6 +98,7 @@ HAS_NOT: dict[Callable[[Clause], bool], tuple[str, ...]] = {
     cues.apologises: ("Thank you.",),
     cues.asks_to_confirm: ("How much is it?", "Here is the list."),
     cues.promises: ("Enjoy the concert.",),
+    cues.disputes: ("No, that is all.", "Is it still active?", "It has not been a good week.", "Not yet."),
     cues.says_still_wrong: ("It works now.", "If it is still not there, I will call.", "Is it still not there?"),
     cues.announces_handoff: (
         "I can transfer you to a specialist.",

@@ -44,6 +44,7 @@ def test_what_is_a_figure(text: str, found: list[tuple[str, str]]) -> None:
         "It takes 5-7 business days.",
         "Your user id (e.g. sara_doe_496, or 12345)?",
         "For example 2024-05-16",
+        "We are here 24/7, and it is 100% refundable.",
         '{"message": "First:\\n11) your name"}',
     ],
 )
@@ -67,6 +68,23 @@ def test_what_claims_nothing_is_not_checked(said: str) -> None:
         ("١٢٣", "It is 123."),
         ('{"n": "0042"}', "Number 42."),
         ("1'000 or 1.000.000", "That is 1,000,000."),
+        ('{"doc": "HO-3 \\u00a74.2"}', "HO-3 \xa74.2 covers it."),
+        ('{"doc": "HO-3 \\\\u00a74.2"}', "HO-3 \xa74.2 covers it."),
+        ('{"balance": 1234.56}', "Votre solde est de 1 234,56 \u20ac."),
+        ('{"balance": 12345.6}', "CHF 12'345.60"),
+        ('{"balance": 1234.56}', "\u0661\u066c\u0662\u0663\u0664\u066b\u0665\u0666"),
+        ('{"price": 4500}', "\uff14\uff0c\uff15\uff10\uff10\u5186"),
+        ('{"price": 1299}', "Das kostet 1.299 Euro."),
+        ('{"departure": "2024-05-19T16:30:00"}', "Am 19.05.2024 um 16.30 Uhr."),
+        ('{"departure": "2024-11-29"}', "On 11/29/24 or 29.11.24"),
+        ('{"slot": "14:30"}', "Le technicien passe \xe0 14h30."),
+        ('{"duration_minutes": 150}', "It takes 2 hours and 30 minutes."),
+        ('{"apr": 0.0499, "rate": 0.125}', "Your rates are 4.99% and 12.5 percent."),
+        ('{"fee_cents": 1250}', "The fee is $12.50."),
+        ('{"limit": 1500000, "other": 25000}', "Your limits are $1.5 million and 25k."),
+        ('{"iban": "DE89370400440532013000"}', "Your IBAN is DE89 3704 0044 0532 0130 00."),
+        ('{"msisdn": "+14155550132"}', "Your number is (415) 555-0132."),
+        ('{"card": "4111111111111234"}', "The card ending in 1234 is active."),
     ],
 )
 def test_the_same_figure_in_another_spelling_is_traced(source: str, said: str) -> None:
@@ -87,6 +105,18 @@ def test_the_same_figure_in_another_spelling_is_traced(source: str, said: str) -
         ('{"days": 20, "more": 19}', "It takes 39 days."),
         ('{"share": "50%", "price": 100}', "In all $150."),
         ('{"id": 4202497723}', "The id is 4202497724."),
+        ('{"doc": "HO-3 \\u00a74.2"}', "HO-3 \xa74.3 covers it."),
+        ('{"balance": 1234.56}', "Votre solde est de 1 294,56 \u20ac."),
+        ('{"price": 1299}', "Das kostet 1.298 Euro."),
+        ('{"departure": "2024-05-19"}', "Am 29.05.2024."),
+        ('{"departure": "2024-11-29"}', "On 11/29/25"),
+        ('{"slot": "14:30"}', "Le technicien passe \xe0 14h45."),
+        ('{"duration_minutes": 150}', "It takes 2 hours and 35 minutes."),
+        ('{"apr": 0.0499}', "Your rate is 4.89%."),
+        ('{"fee_cents": 1250}', "The fee is $12.60."),
+        ('{"limit": 1500000}', "Your limit is $1.6 million."),
+        ('{"card": "4111111111111234"}', "The card ending in 1235 is active."),
+        ('{"share": 25, "price": 80}', "With 25% off you pay $64."),
     ],
 )
 def test_a_figure_that_nothing_explains_is_not(source: str, said: str) -> None:
@@ -109,6 +139,13 @@ def test_amounts_may_be_worked_out(said: str) -> None:
     record = Record()
     record.looked_up('[{"price": 155, "other": 86.50, "third": 154.50}]')
     assert lost(record, said) == (["100"] if "$100" in said else [])
+
+
+@pytest.mark.parametrize("said", ["With 25% off you pay $60.", "With 8% tax that is $86.40.", "8 percent, so $6.40."])
+def test_a_share_on_record_may_be_taken_of_an_amount(said: str) -> None:
+    record = Record()
+    record.looked_up('{"price": 80, "discount_percent": 25, "tax_rate": 0.08}')
+    assert lost(record, said) == []
 
 
 def test_what_was_worked_out_can_be_worked_with_and_what_was_invented_cannot() -> None:

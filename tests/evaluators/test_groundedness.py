@@ -161,6 +161,21 @@ def test_a_turn_that_cannot_be_read_is_counted_beside_those_that_can() -> None:
     assert (score.details["not_understood_turns"], score.details["generic_turns"]) == (1, 1)
 
 
+def test_what_was_said_before_the_record_began_is_not_held_against_the_agent() -> None:
+    known = ("assistant", "Your estimate is $6,420.50.")
+    asks, again = Message("user", "And the wall?", span_id="a"), Message("assistant", "Of the $6,420.50.", span_id="a")
+    looks, found = Message("assistant", "", (ToolCall("1", "find", "{}"),), span_id="a"), result('{"days": 14}')
+    steps = (step(1, 1, "a"),)
+    score = judged(ASKS, known, asks, looks, found, again, steps=steps)
+    assert (score.label, score.details["turns"], score.details["earlier_turns"]) == ("grounded", [[5, 1.0]], 1)
+    invented = Message("assistant", "It takes 15 days.", span_id="a")
+    assert judged(ASKS, known, asks, looks, found, invented, steps=steps).label == "figure_not_traced"
+    assert judged(ASKS, known, asks, looks, found, steps=steps).label == "said_before"
+    # With a tool's result in that history its sources are on record; without steps nothing tells what is history.
+    assert judged(ASKS, LOOKS, found, known, asks, steps=steps).label == "figure_not_traced"
+    assert judged(ASKS, known, asks, looks, found).label == "figure_not_traced"
+
+
 def test_japanese_and_chinese_are_judged() -> None:
     terms = "契約は満了の三か月前に解約できます。引っ越しの場合は一か月前です。"
     assert judged(ASKS, ("assistant", "契約は満了の三か月前に解約できます。"), documents=[terms]).score == 1.0

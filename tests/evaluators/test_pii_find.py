@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
 from itertools import pairwise
 
 import pytest
@@ -193,3 +195,8 @@ def test_whatever_the_text_the_places_are_in_it_and_every_value_has_a_spelling(t
         assert end <= entity.start < entity.end <= len(text)
         assert normal(entity.kind, text[entity.start : entity.end])
         end = entity.end
+
+
+def test_the_decimal_digits_of_every_script_are_read() -> None:
+    every = list(filter(str.isdecimal, map(chr, range(sys.maxunicode + 1))))
+    assert normal("CREDIT_CARD", "".join(every)) == "".join(str(unicodedata.decimal(digit)) for digit in every)

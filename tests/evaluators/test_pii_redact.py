@@ -109,7 +109,13 @@ def test_a_conversation_is_redacted_throughout_with_one_numbering() -> None:
 
 def test_results_that_tell_the_same_again_are_redacted_as_if_each_stood_alone() -> None:
     """What was worked out for one key is not taken for another's, nor what stood last in one result for the next."""
-    results = ('{"n": 4673395}', '{"phone": 4673395}', "4673395", '{"phone": 4673395, "n": 4673395}', '{"n": "4673395"}')
+    results = (
+        '{"n": 4673395}',
+        '{"phone": 4673395}',
+        "4673395",
+        '{"phone": 4673395, "n": 4673395}',
+        '{"n": "4673395"}',
+    )
     talk = Conversation(tuple(Message("tool", each) for each in results * 2), system_prompt="Write to jo@example.com.")
     seen: Seen = {}
     clean = redact_conversation(talk, seen)

@@ -36,6 +36,19 @@ HAS: dict[Callable[[Clause], bool], tuple[str, ...]] = {
         "Why didn't it arrive?",
         "It is too expensive.",
         "It doesn't work.",
+        "I'm not at all happy.",
+        "That doesn't sound good.",
+        "I did not say that.",
+    ),
+    cues.insults: (
+        "Thanks for nothing.",
+        "WTF, you suck!",
+        "You stupid bot.",
+        "This is a scam.",
+        "What a joke.",
+        "I will sue you.",
+        "I hate this.",
+        "Your service is absolute rubbish.",
     ),
     cues.asks_for_other: ("Do you have any other times?", "Find me something else.", "What else is there?"),
     cues.declines: ("I don't need a bag.", "Never mind.", "I'm not interested.", "Not right now."),
@@ -48,6 +61,13 @@ HAS_NOT: dict[Callable[[Clause], bool], tuple[str, ...]] = {
     cues.closes: ("All bags are blue.", "Is it all in one box?"),
     cues.corrects: ("I want two.", "What does it mean?"),
     cues.complains: ("It is not for me.", "Surely that is right.", "Why, thank you."),
+    cues.insults: (
+        "No, thanks for nothing.",
+        "I am damn bored.",
+        "My name is Sue.",
+        "The garbage was collected.",
+        "A vacuum that sucks dust.",
+    ),
     cues.asks_for_other: ("My other bag is blue.", "I have another question."),
     cues.declines: ("I need a bag.", "Do you know it now?"),
     cues.thanks: ("Bank transfer.",),
@@ -84,6 +104,8 @@ def met(said: str, reply: str = REPLY.content) -> tuple[str, ...]:
         ("Yes, please.", ("agreed",)),
         ("Thank you, that is great.", ("thanked", "praised")),
         ("In which month?", ()),
+        ("Great, just great. Thanks for nothing.", ("complained",)),
+        ("I want to speak to a manager.", ("complained",)),
     ],
 )
 def test_cues_of_a_turn(said: str, expected: tuple[str, ...]) -> None:
@@ -101,6 +123,10 @@ def test_cues_of_a_turn(said: str, expected: tuple[str, ...]) -> None:
 )
 def test_cues_of_the_reply_before(reply: str, expected: tuple[str, ...]) -> None:
     assert met("In May.", reply) == expected
+
+
+def test_to_take_up_an_offer_of_a_person_is_no_complaint() -> None:
+    assert met("Yes, I want to speak to a person.", "Shall I transfer you to a human agent?") == ("agreed",)
 
 
 def test_a_reply_that_only_lacks_something_is_not_told_of_as_a_failure() -> None:

@@ -145,7 +145,7 @@ def _agreement(data: _Data, labels: Labels) -> Agreement:
         high=round(float(high), 6),
         bar=BAR,
         accuracy=round(float(np.mean([balanced_accuracy_score(data.y, one >= 0.5) for one in rounds])), 6),  # noqa: PLR2004
-        grouped=labels.grouped > 0,
+        grouped=labels.grouped == len(labels),
     )
 
 

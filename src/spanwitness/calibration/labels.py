@@ -28,6 +28,7 @@ class Labels:
     Attributes:
         traits: of each conversation, by name.
         grouped: how many lines named a group; each of the others is a group of its own.
+        twins: how many are word for word a conversation of another group, and stand in that one's group instead.
         too_short: how many were left out, since the evaluator does not judge them.
         bad: lines that cannot be used, and why.
     """
@@ -36,6 +37,7 @@ class Labels:
     completed: list[bool] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     grouped: int = 0
+    twins: int = 0
     too_short: int = 0
     bad: list[BadLine] = field(default_factory=list)
 
@@ -51,7 +53,7 @@ def read_labels(lines: Iterable[ChatLine | BadLine], evaluator: TaskCompletion, 
         evaluator: which knows what a change is.
         group_key: where a line's group stands, with dots where it is nested; '' for the first of GROUPS.
     """
-    found = Labels()
+    found, groups = Labels(), dict[int, str]()
     for line in lines:
         if isinstance(line, BadLine):
             found.bad.append(line)
@@ -61,11 +63,14 @@ def read_labels(lines: Iterable[ChatLine | BadLine], evaluator: TaskCompletion, 
         except ValueError as error:
             found.bad.append(BadLine(line.number, str(error)))
             continue
-        _add(found, line, evaluator, label, group)
+        _add(found, line, evaluator, label, group, groups)
     return found
 
 
-def _add(found: Labels, line: ChatLine, evaluator: TaskCompletion, label: bool, group: str | None) -> None:
+def _add(
+    found: Labels, line: ChatLine, evaluator: TaskCompletion, label: bool, named: str | None, groups: dict[int, str]
+) -> None:
+    """`groups`: of each conversation so far the group, by the hash of its messages."""
     messages = line.inputs.conversation.messages
     if sum(message.role == "user" and bool(message.content.strip()) for message in messages) < _FEWEST_TURNS:
         found.too_short += 1
@@ -73,24 +78,28 @@ def _add(found: Labels, line: ChatLine, evaluator: TaskCompletion, label: bool, 
     found.traits.append(traits_of(messages, evaluator.changes))
     found.completed.append(label)
     # No group is named as a line is: its name begins otherwise.
-    found.groups.append(f"line {line.number}" if group is None else f"group {group}")
-    found.grouped += group is not None
+    group = f"line {line.number}" if named is None else f"group {named}"
+    found.groups.append(groups.setdefault(hash(messages), group))
+    found.twins += found.groups[-1] != group
+    found.grouped += named is not None
 
 
 def _label(fields: Mapping[str, Any]) -> bool:
-    for key in _COMPLETED:
-        value = _at(fields, key)
-        if value is not None:
-            if not isinstance(value, (bool, int)) or value not in _TRUTHS:
-                raise ValueError(f"{key} is a JSON {type(value).__name__}; allowed: true or false")
-            return bool(value)
-    raise ValueError("holds no label; allowed: completed, or labels.task_completed, as true or false")
+    given = {key: value for key in _COMPLETED if (value := _at(fields, key)) is not None}
+    for key, value in given.items():
+        if not isinstance(value, (bool, int)) or value not in _TRUTHS:
+            raise ValueError(f"{key} is a JSON {type(value).__name__}; allowed: true or false")
+    if not given:
+        raise ValueError("holds no label; allowed: completed, or labels.task_completed, as true or false")
+    if len(set(given.values())) > 1:
+        raise ValueError(f"{' and '.join(given)} contradict each other; allowed: one label")
+    return bool(next(iter(given.values())))
 
 
 def _group(fields: Mapping[str, Any], keys: Iterable[str]) -> str | None:
     for key in keys:
         value = _at(fields, key)
-        if value is not None:
+        if value not in (None, ""):  # an empty cell names nothing
             if isinstance(value, bool) or not isinstance(value, (str, int)):
                 raise ValueError(f"{key} is a JSON {type(value).__name__}; allowed: text or a whole number")
             return str(value)

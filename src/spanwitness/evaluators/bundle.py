@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+import orjson
 
 from spanwitness.errors import ConfigError
 from spanwitness.evaluators.registry import BUILT_IN, evaluators_by_name
-from spanwitness.model import Score
+from spanwitness.model import Evidence, JudgeUse, Score
+from spanwitness.model.scores import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from spanwitness.evaluators.contract import Evaluator
     from spanwitness.model import Conversation
@@ -72,17 +78,59 @@ class Bundle:
 def run(evaluator: Evaluator, conversation: Conversation) -> Score:
     """The evaluator's score; whatever it raises becomes a Score of status "failed". Never raises.
 
-    The explanation tells the kind of error and where it arose, never its message, which may hold what a customer said.
+    An answer that could not go on record, or under another's name, does too: one fault must cost one score alone. The
+    explanation tells the kind of error and where it arose, never its message, which may hold what a customer said.
     """
     try:
-        score = evaluator.evaluate(conversation)
-    except Exception as error:  # noqa: BLE001 - an evaluator is foreign code; one fault must not stop the others
+        answer = evaluator.evaluate(conversation)
+        if wrong := next(_faults(answer, evaluator.name, len(conversation.messages)), ""):
+            return _failed(evaluator, f"answered with {wrong}")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - an evaluator is foreign code
         return _failed(evaluator, f"{type(error).__name__} {_where(error)}")
-    if not isinstance(score, Score):
-        return _failed(evaluator, f"answered with {type(score).__name__}; allowed: Score")
-    if score.score is not None and not math.isfinite(score.score):
-        return _failed(evaluator, "answered with a score that is not a finite number")
-    return score
+    if answer.score is None or type(answer.score) is float:
+        return answer
+    return replace(answer, score=float(answer.score))
+
+
+def _faults(answer: Any, name: str, messages: int) -> Iterator[str]:
+    """What keeps an answer off the record, without a word of it."""
+    if not isinstance(answer, Score):
+        yield f"{type(answer).__name__}; allowed: Score"
+        return
+    texts = {"evaluator_version": answer.evaluator_version, "label": answer.label, "mode": answer.mode}
+    for key, value in {**texts, "explanation": answer.explanation}.items():
+        if not _is_text(value):
+            yield f"a {key} that is no text; allowed: str that UTF-8 can write"
+    if answer.evaluator != name:
+        yield "a score of another evaluator; allowed: its own name"
+    if answer.score is not None and not (isinstance(answer.score, Real) and abs(answer.score) <= sys.float_info.max):
+        yield "a score that is not a finite number"
+    if answer.status not in get_args(Status) or (answer.status == "completed") != (answer.score is not None):
+        yield "a score and a status that do not agree; allowed: completed with a number, the others with None"
+    if not isinstance(answer.evidence, tuple | list) or not all(_is_evidence(one, messages) for one in answer.evidence):
+        yield "evidence of which an entry is none; allowed: Evidence of a message or a span that is there"
+    if not isinstance(answer.details, Mapping) or not _is_json(answer.details):
+        yield "details that JSON cannot hold"
+    if not isinstance(answer.judge, JudgeUse | None):
+        yield f"a judge that is {type(answer.judge).__name__}; allowed: JudgeUse, or None"
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value == value.encode(errors="ignore").decode()
+
+
+def _is_evidence(one: object, messages: int) -> bool:
+    if not isinstance(one, Evidence) or not (_is_text(one.rule) and _is_text(one.span_id)):
+        return False
+    return one.message_index is None or (isinstance(one.message_index, int) and 0 <= one.message_index < messages)
+
+
+def _is_json(details: Mapping[str, Any]) -> bool:
+    try:
+        orjson.dumps(dict(details), default=str)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def _failed(evaluator: Evaluator, why: str) -> Score:

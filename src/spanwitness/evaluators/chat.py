@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from spanwitness.model import Conversation, Document, Message, Role, ToolCall
 ROLES: Final[tuple[Role, ...]] = ("system", "user", "assistant", "tool")
 _DEVELOPER: Final = "developer"  # OpenAI's newer name of the system role
 _PAIR: Final = 2
+_A_ROLE: Final = re.compile(r"[A-Za-z_]{1,20}")
 _LARGEST: Final = 1e300  # keeps out infinity, not-a-number and integers that no float holds
 
 
@@ -78,7 +80,8 @@ def _role(place: str, given: object) -> Role:
     for role in ROLES:
         if given == role or (given == _DEVELOPER and role == "system"):
             return role
-    shown = repr(given[:40]) if isinstance(given, str) else _kind(given)
+    # One short word is a role that we do not know; anything else may be what somebody said.
+    shown = repr(given) if isinstance(given, str) and _A_ROLE.fullmatch(given) else _kind(given)
     raise ValueError(f"{place}.role is {shown}; allowed: {', '.join(ROLES)}")
 
 

@@ -106,7 +106,8 @@ def _read(number: int, line: bytes) -> ChatLine | BadLine:
     except RecursionError:
         return BadLine(number, "is nested too deep")
     except ValueError as error:
-        return BadLine(number, str(error))
+        # Python's own words for a number of thousands of digits tell how to set up the interpreter.
+        return BadLine(number, "holds too long a number" if "set_int_max_str_digits" in str(error) else str(error))
 
 
 def _chat_line(number: int, given: object) -> ChatLine:
@@ -117,7 +118,7 @@ def _chat_line(number: int, given: object) -> ChatLine:
     named = fields.get("id")
     return ChatLine(
         number,
-        f"line {number}" if named is None else _name("id", named),
+        f"line {number}" if named in (None, "") else _name("id", named),
         Inputs(_conversation(messages, fields), **_known(fields)),
         {key: value for key, value in fields.items() if key not in _READ},
     )

@@ -31,8 +31,9 @@ _MOST_FAILURES: Final = 2
 class CustomerAgentConversationQuality(ChatEvaluator):
     """Score 1..5, to rank conversations by: 3 plus the mean points of the customer's turns, plus how it ended.
 
-    Near the end (the last 4 turns of the customer) thanks add 0.5, a success that the agent tells of adds as much, and
-    each reply that failed takes off 0.25, twice at most. Label: at_risk or ordinary.
+    Near the end (the last 4 turns of the customer) thanks add 0.5 unless the last turn objects, a success that the
+    agent tells of adds as much unless the customer objects to it, and each reply that failed takes off 0.25, twice at
+    most. Label: at_risk or ordinary.
 
     Attributes:
         at_risk_below: a score lower than this is at risk.
@@ -58,7 +59,7 @@ class CustomerAgentConversationQuality(ChatEvaluator):
         score = max(_LOWEST, min(_HIGHEST, _MIDDLE + points + ending))
         label = "at_risk" if score < self.at_risk_below else "ordinary"
         met = Counter(cue for reaction in found for cue in reaction.cues)
-        parts = f"{points:+.2f} for the turns, {ending:+.2f} for the end"
+        parts = f"{_MIDDLE:.0f} in the middle, {points:+.2f} for the turns, {ending:+.2f} for the end"
         return self.completed(
             score,
             label,
@@ -79,8 +80,9 @@ def _mean_points(found: Sequence[Reaction]) -> float:
 
 def _ending(last: Sequence[Reaction]) -> float:
     failed = min(_MOST_FAILURES, sum(reaction.failed for reaction in last))
-    thanked = any("thanked" in reaction.cues for reaction in last)
-    return _THANKED * thanked + _SUCCEEDED * any(reaction.succeeded for reaction in last) + _FAILED * failed
+    thanked = not last[-1].objected and any("thanked" in reaction.cues for reaction in last)
+    succeeded = any(reaction.succeeded and not reaction.objected for reaction in last)
+    return _THANKED * thanked + _SUCCEEDED * succeeded + _FAILED * failed
 
 
 def _told(met: Counter[str]) -> str:

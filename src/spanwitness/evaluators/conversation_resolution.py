@@ -101,13 +101,21 @@ def _result(action: Action) -> Iterator[_Event]:
 
 
 def _statements(messages: Sequence[Message], said: Said) -> Iterator[_Event]:
-    """What the agent says of outcomes; its reply to a customer's yes counts although it may not name one."""
-    asked = agreed = False
+    """What the agent says of outcomes; its reply to a customer's yes counts although it may not name one.
+
+    A success that the customer disputes in the last words counts as a failure: whoever it was done for would know.
+    """
+    last = max((i for i, message in enumerate(messages) if message.role == "user"), default=-1)
+    asked = agreed = told = False
     for i, (message, clauses) in enumerate(zip(messages, said, strict=True)):
         if message.role == "user":
             agreed = asked and cues.affirms(clauses)
+            if told and i == last and any(map(cues.disputes, clauses)):
+                yield _Event(i, "failed", "success_disputed")
         elif clauses:
-            yield from _spoken(i, clauses) or _reply(i, clauses, agreed=agreed)
+            found = _spoken(i, clauses) or _reply(i, clauses, agreed=agreed)
+            yield from found
+            told = any(event.outcome == "done" for event in found)
             asked, agreed = any(map(cues.asks_to_confirm, clauses)), False
 
 

@@ -116,6 +116,12 @@ _STILL_WRONG: Final = _table(
     r"\bstill (?:(?:is |does |do |can |will |have |has )?not|having|getting|seeing|no|broken|wrong|slow|stuck)\b"
     r"|\b(?:does|did) not (?:work|help)\b|\bnot (?:working|fixed|resolved|solved)\b",
 )
+_DISPUTE: Final = _table(
+    "not still",
+    r"^(?:no|nope|but|well) (?:\w+ ){0,4}(?:has|have|is|are|was|were|did|does|do) not(?: been\b.*)?$"
+    r"|^(?:it|that|this) (?:has|is|was|did|does) not$|\bthat(?:'s| is) not (?:true|so)\b"
+    r"|\bstill (?:active|open|there|pending|shows|showing|shown|being|charged|charging|billed)\b",
+)
 _CLAIM: Final = _table(
     _MADE,
     rf"\b(?:i|we)(?:'ve| have) {_ADVERBS}(?:booked|cancell?ed|updated|changed|modified|refunded|exchanged|processed"
@@ -210,6 +216,11 @@ def says_still_wrong(clause: Clause) -> bool:
     return not clause.asked and "if" not in clause.words and _STILL_WRONG.meets(clause)
 
 
+def disputes(clause: Clause) -> bool:
+    """The customer says that what the agent told is not so, as in "no it has not" or "it is still active"."""
+    return not clause.asked and (says_still_wrong(clause) or _DISPUTE.meets(clause))
+
+
 def announces_handoff(clause: Clause) -> bool:
     """The agent says that it is handing over to a person, now; an offer to do so is not meant."""
     found = None if clause.asked else _ANNOUNCED.search(clause)
@@ -264,7 +275,19 @@ _COMPLAINS: Final = _table(
     r"|\b(?:does|do|did|will|would) not (?:help|work|appeal)\b|\bstill not\b"
     r"|\balready (?:told|said|gave|asked|tried)\b|\bare you sure\b"
     r"|\btoo (?:long|late|early|expensive|far|much)\b"
-    r"|\bwhy (?:is|are|did|do|does|can|would|will|have|has) (?:not|it|you|this)\b",
+    r"|\bwhy (?:is|are|did|do|does|can|would|will|have|has) (?:not|it|you|this)\b"
+    r"|\bnot (?:at all |very |really |so |too |quite )?(?:happy|satisfied|pleased|impressed|fair|funny)\b"
+    r"|\bnot (?:sound|seem|look) (?:good|right|fair)\b|\bi did not (?:say|ask|want|order|mean)\b",
+)
+# Set by hand: the labelled conversations hold hardly any. Words that name a thing as well are told by their neighbours.
+_INSULTS: Final = _table(
+    "nothing stupid idiot idiots idiotic moron morons scam scammer scammers wtf bullshit fuck fucking fucked shit "
+    "shitty crap pathetic joke rubbish garbage trash suck sucks hate liar liars lying lied lies sue",
+    r"(?<!no )\bthanks? (?:you )?for nothing\b|\b(?:stupid|idiot(?:s|ic)?|morons?|scam(?:mers?)?|wtf|bullshit"
+    r"|fuck(?:ing|ed)?|shit(?:ty)?|crap|pathetic|liars?)\b|\b(?:a|some) (?:\w+ )?joke\b"
+    r"|\byou(?:'re| are)? (?:suck|lying|lied)\b"
+    r"|\b(?:this|that|it|you|service)(?:'s| is|'re| are) (?:\w+ )?(?:rubbish|garbage|trash)\b"
+    r"|^(?:this|it|that) sucks\b|\bi hate (?:you|this|that|your|it)\b|\b(?:'ll|will|going to) sue\b",
 )
 _OTHER: Final = _table(
     "other another else different more",
@@ -317,6 +340,11 @@ def corrects(clause: Clause) -> bool:
 def complains(clause: Clause) -> bool:
     """The customer finds fault, as in "that's not what I asked for" or "are you sure?"."""
     return _COMPLAINS.meets(clause)
+
+
+def insults(clause: Clause) -> bool:
+    """Anger or scorn, as in "this is a scam" or "thanks for nothing". Kind words beside it are not meant."""
+    return _INSULTS.meets(clause)
 
 
 def asks_for_other(clause: Clause) -> bool:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
 from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from spanwitness.evaluators.long_numbers import LongNumbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,11 +39,27 @@ _LONGEST_WORD: Final = 64
 _LONGEST_KEY: Final = 12  # digits beyond which a number is a name, not an amount
 _CURRENCY: Final = re.compile(r"\s?(?:usd|eur|gbp|chf|dollars?|euros?|pounds?|cents?)\b", re.IGNORECASE)
 
+# Signs as JSON within JSON spells them: the section sign before a number must not become a part of its name.
+_ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
+_WIDE_COMMA: Final = re.compile(r"(?<=[\uff10-\uff19])\uff0c(?=[\uff10-\uff19])")
+_ARABIC: Final = str.maketrans({"\u066b": ".", "\u066c": ","})
+_DOTTED_DATE: Final = re.compile(r"\d{1,2}\.\d{1,2}\.(?:\d{4}|\d{2})")
+_DOTTED_TIME: Final = re.compile(r"\d{1,2}\.\d\d(?=\s?(?:uhr|h)\b)", re.IGNORECASE)
+_HOUR_MINUTE: Final = re.compile(r"(\d{1,2})[hH](\d\d)")
+_DURATION: Final = re.compile(r"(\d{1,3})\s?(?:h|hrs?|hours?)(?:,| and)?\s(\d{1,2})\s?m", re.IGNORECASE)
+_DOTTED_THOUSANDS: Final = re.compile(r"\d{1,3}\.\d{3}")
+_PERCENT: Final = re.compile(r"\s?(?:[%\u066a]|per ?cent\b|prozent\b|por ciento\b|pour ?cent\b)", re.IGNORECASE)
+_SCALE: Final = re.compile(r"\s?(k|thousand|million|mn|mio|billion|bn)\b", re.IGNORECASE)
+_SCALES: Final = {"k": 3, "thousand": 3, "million": 6, "mn": 6, "mio": 6, "billion": 9, "bn": 9}
+_SPACED: Final = re.compile(r"(?<!\d)\d{1,3}(?:[ \xa0\u2009\u202f'\u2019]\d{3})+(?:[.,]\d{1,2})?(?!\d)")
+_MOST_SHARES: Final = 5
+
 _SMALL: Final = 10  # whole numbers up to here are counts, steps and the like, and are not checked
 _TWO_DIGITS: Final = 2  # of those, only amounts of money may be worked out: days and hours are sums of anything
 _MOST_DIGITS: Final = 6  # of a whole number that is an amount; longer ones are identifiers
 _CENTS: Final = 100
 _LARGEST: Final = 10**8  # cents
+_WHOLE: Final = 10_000  # hundredths of a percent
 _MULTIPLES: Final = range(2, 10)
 _RUN: Final = 12  # amounts that one total adds up
 _MOST_SEEN: Final = 2_000  # figures in one message of the agent, small ones and list marks included
@@ -81,6 +100,7 @@ class Record:
     _keys: set[str] = field(default_factory=set)
     _standing: dict[int, None] = field(default_factory=dict)
     _fresh: dict[int, None] = field(default_factory=dict)
+    _long: LongNumbers = field(default_factory=LongNumbers)
     _searches: int = _MOST_SEARCHES
 
     def learn(self, text: str) -> None:
@@ -101,13 +121,15 @@ class Record:
 
         Of a message with more than anybody would read out, the first 500 are checked.
         """
+        text = _plain(text)
         figures = tuple(islice(checked(text), _MOST_TOLD))
         known = [self._on_record(figure) for figure in figures]
         pool = {**self._standing, **self._fresh} if not all(known) else {}
         pool.update((f.cents, None) for f, seen in zip(figures, known, strict=True) if seen and f.cents is not None)
+        shares = self._shares(text) if pool else ()
         lost, before = [], list[int]()
         for figure, seen in zip(figures, known, strict=True):
-            traced = seen or self._worked_out(figure, pool, before)
+            traced = seen or self._worked_out(figure, pool, before, shares)
             if not traced:
                 lost.append(figure)
             if figure.cents is not None:
@@ -115,11 +137,12 @@ class Record:
                 if traced:
                     pool[figure.cents] = None
                     _add(self._standing, figure.cents)
-        return len(figures), tuple(lost)
+        return len(figures), tuple(self._apart(text, lost))
 
     def _read(self, text: str, amounts: dict[int, None]) -> None:
         """Takes in every figure, those that stand alone without making an object: tool results hold many."""
-        done = 0
+        text, done = _plain(text), 0
+        self._long.learn(text)
         for match in _DIGITS.finditer(text):
             start, end = match.span()
             if start < done:
@@ -137,10 +160,39 @@ class Record:
         if not self._keys.isdisjoint(figure.keys):
             return True
         if figure.kind == "identifier" or not figure.parts:
-            return False
-        return all(part in self._keys or _is_small(part) for part in figure.parts)
+            # Many interfaces tell amounts in cents.
+            return figure.kind == "amount" and "." in figure.keys[0] and str(figure.cents) in self._keys
+        *others, last = figure.parts
+        short = len(figure.parts) == 3 and len(last) == _TWO_DIGITS and f"20{last}" in self._keys  # noqa: PLR2004 - of a date
+        return all(part in self._keys or _is_small(part) for part in (*others, *(() if short else (last,))))
 
-    def _worked_out(self, figure: Figure, pool: Mapping[int, None], before: Sequence[int]) -> bool:
+    def _apart(self, text: str, lost: Sequence[Figure]) -> Iterator[Figure]:
+        """Those that are not on record either when read with their neighbours, as a number told in groups is."""
+        groups = list(self._groups(text)) if lost else []
+        for figure in lost:
+            named = figure.kind == "number" and self._long.ends(text[figure.start : figure.end])
+            if not named and not any(start < figure.end <= end for start, end in groups):
+                yield figure
+
+    def _groups(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where a number on record is told in groups, or minutes as hours and minutes."""
+        for match in _SPACED.finditer(text):
+            if _canonical(re.sub(r"[^\d.,]", "", match[0])) in self._keys:
+                yield match.span()
+        for match in _DURATION.finditer(text):
+            if str(int(match[1]) * 60 + int(match[2])) in self._keys:
+                yield match.span()
+        yield from self._long.told(text)
+
+    def _shares(self, text: str) -> tuple[int, ...]:
+        """The percentages told in a message that are on record, in hundredths of a percent."""
+        found = (_canonical(match[0]) for match in _DIGITS.finditer(text) if _PERCENT.match(text, match.end()))
+        known = (key for key in found if key in self._keys or _scaled(key, -2) in self._keys)
+        return tuple(islice((cents for key in known if (cents := _cents(key)) is not None), _MOST_SHARES))
+
+    def _worked_out(
+        self, figure: Figure, pool: Mapping[int, None], before: Sequence[int], shares: Sequence[int]
+    ) -> bool:
         cents = figure.cents
         if cents is None or (figure.kind != "amount" and len(figure.keys[0]) <= _TWO_DIGITS):
             return False
@@ -152,16 +204,18 @@ class Record:
             any(cents - other in pool or cents + other in pool for other in pool)
             or any(cents % times == 0 and cents // times in pool for times in _MULTIPLES)
             or _is_total(cents, before[-2 * _RUN :])
+            or any(_is_share(cents, other, share) for share in shares for other in pool)
         )
 
 
 def checked(text: str) -> Iterator[Figure]:
     """The figures of an agent's message that say something: no list marks, small counts or examples of a format."""
-    spoken = text.replace("\\n", " \n")  # JSON text as a message; offsets stay
+    spoken = _plain(text).replace("\\n", " \n")  # JSON text as a message; offsets stay
     marks = {match.start(1) for match in _LIST_MARK.finditer(spoken)}
     for figure in islice(figures_in(spoken), _MOST_SEEN):
         small = figure.kind == "number" and _is_small(figure.keys[0])
-        if small or figure.start in marks or (figure.kind == "date_or_range" and all(map(_is_small, figure.parts))):
+        counts = figure.kind == "date_or_range" and all(map(_is_small, figure.parts))
+        if small or counts or figure.start in marks or _is_idiom(spoken, figure):
             continue
         if not _EXAMPLE.search(spoken, max(0, figure.start - _EXAMPLE_REACH), figure.start):
             yield figure
@@ -185,6 +239,8 @@ def _figure_at(text: str, match: re.Match[str]) -> tuple[Figure | None, int]:
         head, tail = text[max(0, start - _LONGEST_WORD) : start], text[end : end + _LONGEST_WORD]
         left = start - len(head) + len(head.rstrip(_WORD))
         right = end + len(tail) - len(tail.lstrip(_WORD))
+        if after in ("h", "H") and (clock := _HOUR_MINUTE.fullmatch(text, left, right)):
+            return _number(text, f"{clock[1]}:{clock[2]}", left, right), right
         if left < start or _DIGIT.search(text, end, right):
             return _identifier(text[left:right], left, right), right
     return _number(text, match[0], start, end), end
@@ -208,18 +264,28 @@ def _number(text: str, raw: str, start: int, end: int) -> Figure:
     half = _HALF_DAY.match(text, end)
     if half:
         return _time(raw, start, end, afternoon=half[1] in "pP")
+    if "." in raw and _DOTTED_TIME.match(text, start):
+        raw = raw.replace(".", ":", 1)
     (key, *parts), cents = _spellings(raw)
     if parts:
         return Figure(start, end, "time" if ":" in raw else "date_or_range", (key,), tuple(parts))
-    if text[end : end + 1] == "%":
+    keys = [key]
+    if _PERCENT.match(text, end):
         cents = None
+        keys.append(_scaled(key, -2))
+    elif scale := _SCALE.match(text, end):
+        keys.append(_scaled(key, _SCALES[scale[1].lower()]))
+    elif _DOTTED_THOUSANDS.fullmatch(raw):
+        keys.append(raw.replace(".", ""))
     money = cents is not None and ("." in key or _is_money(text, start, end))
-    return Figure(start, end, "amount" if money else "number", (key,), (), cents)
+    return Figure(start, end, "amount" if money else "number", tuple(keys), (), cents)
 
 
 @lru_cache(maxsize=4_096)
 def _spellings(raw: str) -> tuple[tuple[str, ...], int | None]:
     """The key of a number, with its cents; of a compound its digits in a row, then its parts."""
+    if _DOTTED_DATE.fullmatch(raw):
+        raw = raw.replace(".", "-")
     if _PARTS.search(raw):
         return (_PARTS.sub("", raw), *map(_canonical, _PARTS.split(raw))), None
     key = _canonical(raw)
@@ -264,6 +330,32 @@ def _cents(key: str) -> int | None:
         return None
     cents = int(whole) * _CENTS + int(fraction.ljust(_TWO_DIGITS, "0"))
     return cents if 0 < cents < _LARGEST else None
+
+
+def _plain(text: str) -> str:
+    """A text with its separators and escaped signs as ASCII writes them; offsets stay."""
+    if "\\u" in text:
+        text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)).ljust(len(match[0])), text)
+    return text if text.isascii() else _WIDE_COMMA.sub(",", text.translate(_ARABIC))
+
+
+def _is_share(cents: int, other: int, share: int) -> bool:
+    """Whether an amount is this share of another, or that with it added or taken off, to the cent."""
+    part = other * share / _WHOLE
+    return any(abs(cents - result) <= 1 for result in (part, other + part, other - part))
+
+
+@lru_cache(maxsize=4_096)
+def _scaled(key: str, power: int) -> str:
+    """A canonical number times a power of ten, as canonical; itself where it is too long to be one that is scaled."""
+    return key if len(key) > _LONGEST_KEY else f"{Decimal(key).scaleb(power).normalize():f}"
+
+
+def _is_idiom(text: str, figure: Figure) -> bool:
+    """Said of anything: round the clock, and all of it."""
+    return text[figure.start : figure.end] == "24/7" or (
+        figure.keys[0] == "100" and _PERCENT.match(text, figure.end) is not None
+    )
 
 
 def _is_small(key: str) -> bool:

@@ -44,6 +44,7 @@ class _Count:
     untried: int = 0
     generic: int = 0
     unread: int = 0
+    earlier: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class Groundedness(ChatEvaluator):
                 "figures_not_tried": count.untried,
                 "generic_turns": count.generic,
                 "not_understood_turns": count.unread,
+                "earlier_turns": count.earlier,
                 "worst_support": None if worst.support is None else worst.support._asdict(),
             },
             mode=mode,
@@ -115,6 +117,9 @@ class Groundedness(ChatEvaluator):
         if count.unread:
             why = "The agent's words and the documents are in languages or scripts that cannot be compared."
             return self.not_applicable("not_understood", why, mode=mode)
+        if count.earlier:
+            why = "What the agent claimed was said before the record began; what it rested on is not on record."
+            return self.not_applicable("said_before", why, mode=mode)
         if mode == "documents" or count.generic:
             why = "The agent claimed nothing that documents could bear out, as in greeting, thanking or asking."
             return self.not_applicable("generic", why, mode=mode)
@@ -129,9 +134,14 @@ def _judged(talk: Conversation, documents: Sequence[Document], count: _Count) ->
     for text in (talk.system_prompt, *(document.content for document in documents)):
         record.learn(text)
     retrieved = _Retrieved(talk, documents)
-    looked_up, by_tool, asked = False, False, ""
+    looked_up, by_tool, asked, earlier = False, False, "", retrieved.later_than_history()
     for index, message in enumerate(talk.messages):
-        if message.role == "assistant":
+        earlier = earlier and not message.span_id and message.role != "tool"
+        if message.role == "assistant" and earlier:
+            # What it rested on is on the record of another conversation, if on any.
+            count.earlier += bool(message.content.strip())
+            record.learn(message.content)
+        elif message.role == "assistant":
             compared = retrieved.in_turn(message) if looked_up else retrieved.before(message)
             from_texts = texts if compared and not by_tool else None
             turn = _turn(index, message.content, asked, from_texts, record, count, readable=readable)
@@ -186,6 +196,10 @@ class _Retrieved:
         self._first = min((step.number for step in found), default=0) if len(found) == len(places) else 0
         self._turns = {step.turn for step in found}
         self._heads = [document.content.strip()[:_HEAD] for document in documents[:_COMPARED]]
+
+    def later_than_history(self) -> bool:
+        """Whether a message without a span was said before the record began, and so before any retrieval in it."""
+        return bool(self._steps) and (not self._heads or self._first > 0)
 
     def before(self, message: Message) -> bool:
         """Whether documents could have been read for this message."""

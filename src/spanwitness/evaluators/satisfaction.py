@@ -33,6 +33,7 @@ WEIGHTS: Final = {
     "thanked": 2,
     "praised": 2,
 }
+_OBJECTIONS: Final = frozenset({"rejected", "complained"})
 FEWEST_TURNS: Final = 2  # of the customer: the first one answers nothing
 _ENOUGH_WORDS: Final = 20  # of the customer, to tell whether they speak English
 _FEWEST_WORDS: Final = 4
@@ -59,6 +60,11 @@ class Reaction:
     def points(self) -> int:
         return sum(WEIGHTS[cue] for cue in self.cues)
 
+    @property
+    def objected(self) -> bool:
+        """Whether the customer did not take what the agent had told."""
+        return not _OBJECTIONS.isdisjoint(self.cues)
+
 
 def reactions(messages: Iterable[Message]) -> tuple[Reaction, ...]:
     """Each turn of the customer to which the agent had spoken, after the first one, in order."""
@@ -71,7 +77,10 @@ def too_little(messages: Sequence[Message]) -> tuple[str, str] | None:
     if turns < FEWEST_TURNS:
         return "too_short", "Fewer than 2 turns of the customer: no reaction to any reply."
     if not _understood(messages):
-        return "not_understood", "The words are not English, so the phrases that count cannot be met."
+        return (
+            "not_understood",
+            "Too few of the words are common English ones, so the phrases that count cannot be met.",
+        )
     if not reactions(messages):
         return "no_reply", "The agent said nothing between the customer's turns."
     return None
@@ -98,6 +107,8 @@ def _between(messages: Sequence[Message], said: speech.Said, turns: Sequence[int
         if reply and said[at]:
             failed = any(cues.says_failure(clause) or cues.apologises(clause) for clause in reply)
             met = {*_words(said[at]), *(("repeated",) if _repeats(said[before], said[at]) else ())}
+            if any(map(cues.asks_for_person, said[at])) and not any(map(cues.offers_handoff, reply)):
+                met.add("complained")
             if failed or any(map(cues.says_none, reply)):
                 met.add("reply_failed")
             succeeded = any(map(cues.says_success, reply))
@@ -109,7 +120,8 @@ def _words(said: Sequence[Clause]) -> Iterator[str]:
     refused = cues.denies(said[0])
     if refused and not closing and cues.rejects(said[0]):
         yield "rejected"
-    complained = any(map(cues.complains, said))
+    insulted = any(map(cues.insults, said))
+    complained = insulted or any(map(cues.complains, said))
     if complained:
         yield "complained"
     if any(map(cues.corrects, said)):
@@ -120,6 +132,8 @@ def _words(said: Sequence[Clause]) -> Iterator[str]:
         yield "declined"
     if not complained and cues.affirms(said):
         yield "agreed"
+    if insulted:
+        return
     if not refused and any(map(cues.thanks, said)):
         yield "thanked"
     if any(map(cues.praises, said)):
