@@ -79,6 +79,13 @@ def test_at_80_columns_the_names_of_all_stand_whole_beside_ten_thousand(
     assert max(map(len, summary)) <= 80
 
 
+def test_a_file_without_transcripts_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "talks.jsonl"
+    path.write_text("\n\n")
+    result = run(path, "--evaluators", "PII", "--json")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"spanwitness: {path}: holds no transcript\n")
+
+
 def test_an_empty_id_is_none_and_a_number_without_end_is_told_plainly(tmp_path: Path) -> None:
     path = tmp_path / "talks.jsonl"
     path.write_text(f"{json.dumps({'id': '', 'messages': GREETING})}\n[{'9' * 5000}]\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,15 @@ def talk(*turns: Any) -> Conversation:
 
 def judged(*turns: Any) -> Score:
     return ConversationResolution().evaluate(talk(*turns))
+
+
+def test_what_was_asked_last_may_be_answered_in_another_trace() -> None:
+    one_trace = replace(talk(ASK, CONFIRM), id_source="trace")
+    told = ConversationResolution().evaluate(one_trace)
+    assert (told.status, told.label, told.score) == ("not_applicable", "record_ends", None)
+    assert ConversationResolution().evaluate(replace(one_trace, id_source="session.id")).label == "abandoned"
+    done = replace(talk(ASK, CONFIRM, YES, MADE, BYE), id_source="trace")
+    assert ConversationResolution().evaluate(done).label == "resolved"
 
 
 def acts(name: str) -> Message:

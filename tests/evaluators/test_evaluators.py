@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
@@ -21,11 +24,13 @@ from spanwitness.evaluators import (
     evaluators_by_name,
     run,
 )
-from spanwitness.model import Conversation, Message, Score
+from spanwitness.model import Conversation, Evidence, JudgeUse, Message, Score
+from spanwitness.store import rows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+NOW = dt.datetime(2026, 11, 2, 9, tzinfo=dt.UTC)
 CARD = "my card is 4111 1111"
 TALK = Conversation((Message("user", CARD), Message("assistant", "Thank you.")))
 
@@ -81,6 +86,76 @@ def test_run_turns_a_fault_into_a_failed_score_without_a_word_of_the_conversatio
     assert (score.evaluator, score.evaluator_version) == (evaluator.name, "7")
     assert says in score.explanation
     assert CARD not in repr(score)
+
+
+@dataclass(frozen=True)
+class Told(Answers):
+    """Answers with a score of which some fields are others."""
+
+    fields: tuple[tuple[str, Any], ...] = ()
+
+    def evaluate(self, conversation: Conversation) -> Score:
+        return replace(super().evaluate(conversation), **dict(self.fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"evaluator": "TaskCompletion"}, "a score of another evaluator"),
+        ({"evaluator_version": 7}, "no text as its evaluator_version"),
+        ({"label": None}, "no text as its label"),
+        ({"mode": b"x"}, "no text as its mode"),
+        ({"explanation": "\ud800"}, "no text as its explanation"),
+        ({"score": "0.5"}, "not a finite number"),
+        ({"score": Decimal("0.5")}, "not a finite number"),
+        ({"score": 10**400}, "not a finite number"),
+        ({"status": "ok"}, "do not agree"),
+        ({"score": None}, "do not agree"),
+        ({"status": "not_applicable"}, "do not agree"),
+        ({"status": "failed"}, "do not agree"),
+        ({"evidence": None}, "evidence of which"),
+        ({"evidence": ("message 1",)}, "evidence of which"),
+        ({"evidence": (Evidence("said", 2),)}, "evidence of which"),
+        ({"evidence": (Evidence("said", -1),)}, "evidence of which"),
+        ({"details": None}, "details that JSON"),
+        ({"details": {1: "one"}}, "details that JSON"),
+        ({"details": {"said": "\ud800"}}, "details that JSON"),
+        ({"judge": "gpt-4.1"}, "a judge that is str"),
+    ],
+)
+def test_an_answer_that_cannot_go_on_record_is_a_failed_score(fields: dict[str, Any], says: str) -> None:
+    score = run(Told(fields=tuple(fields.items())), TALK)
+    assert (score.evaluator, score.evaluator_version, score.status, score.score) == ("Answers", "7", "failed", None)
+    assert says in score.explanation
+    rows.table([rows.score_row(TALK, score, 1.0, NOW)])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"score": True},
+        {"score": 1},
+        {"score": Fraction(1, 2)},
+        {"score": None, "status": "not_applicable"},
+        {"evidence": [Evidence("said", 1), Evidence("called", None, "00f0")]},
+        {"details": {"when": NOW, "words": {"please": 2}}},
+        {"judge": JudgeUse("gpt-4.1")},
+    ],
+)
+def test_an_answer_that_can_go_on_record_is_left_as_it_is(fields: dict[str, Any]) -> None:
+    told = Told(fields=tuple(fields.items()))
+    score = run(told, TALK)
+    assert score == told.evaluate(TALK)
+    assert score.score is None or type(score.score) is float
+    rows.table([rows.score_row(TALK, score, 1.0, NOW)])
+
+
+def test_an_evaluator_that_ends_the_process_ends_its_own_score_alone() -> None:
+    class Leaves(Answers):
+        def evaluate(self, conversation: Conversation) -> Score:
+            sys.exit(len(conversation.messages))
+
+    assert run(Leaves(), TALK).explanation.startswith("Answers: SystemExit at test_evaluators.py:")
 
 
 def test_run_does_not_swallow_an_interrupt() -> None:
@@ -207,6 +282,20 @@ class Explodes:
     def __init__(self):
         raise OSError("no model file")
 
+class Leaves:
+    def __init__(self):
+        raise SystemExit(3)
+
+class Unversioned:
+    name = "Mine"
+    evaluate = 3
+
+class Numbered(Unversioned):
+    version = 3
+
+class Uncalled(Unversioned):
+    version = "3"
+
 class Shelf:
     Politeness = Politeness
 """
@@ -226,6 +315,7 @@ TaskCompletion = acme_quality:Politeness
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that declares evaluators, as an installer leaves it."""
     (tmp_path / "acme_quality.py").write_text(MODULE)
+    (tmp_path / "acme_leaves.py").write_text("raise SystemExit(5)")
     info = tmp_path / "acme_quality-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-quality\nVersion: 1.0\n")
@@ -253,9 +343,9 @@ def test_a_declared_evaluator_is_not_imported_until_it_is_named_and_never_replac
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("Wrong", "name = 'Wrong'"),
-        ("Number", "is not one; allowed: a class, or an object, with evaluate"),
-        ("Explodes", "cannot be loaded: no model file"),
+        ("Wrong", "its name is 'Rudeness'; allowed: .* name = 'Wrong'"),
+        ("Number", "has no name and no version and no evaluate; allowed: a class, or an object, with evaluate"),
+        ("Explodes", "cannot be made: OSError: no model file"),
         ("Missing", "cannot be loaded"),
         ("Nobody", "'Nobody' is unknown; allowed: .*Politeness"),
     ],
@@ -292,6 +382,7 @@ def test_an_evaluator_may_be_named_by_its_class(target: str) -> None:
         (3, " = 3: allowed is 'package.module:Class'"),
         ("not_there:X", " = 'not_there:X' cannot be loaded: ModuleNotFoundError: No module named 'not_there'"),
         ("acme_quality:X", " = 'acme_quality:X' cannot be loaded: AttributeError: "),
+        ("acme_leaves:X", " = 'acme_leaves:X' cannot be loaded: SystemExit: 5"),
     ],
 )
 def test_a_class_that_cannot_be_had_is_told(target: object, told: str) -> None:
@@ -304,9 +395,13 @@ def test_a_class_that_cannot_be_had_is_told(target: object, told: str) -> None:
 @pytest.mark.parametrize(
     ("target", "told"),
     [
-        ("acme_quality:Politeness", "is not one; allowed: a class, or an object, with .* name = 'Mine'"),
-        ("acme_quality:number", "is not one"),
-        ("acme_quality:Explodes", "cannot be loaded: no model file"),
+        ("acme_quality:Politeness", "is not one, its name is 'Politeness'; allowed: a class, .* name = 'Mine'"),
+        ("acme_quality:number", "is not one, it has no name and no version and no evaluate"),
+        ("acme_quality:Unversioned", "is not one, it has no version;"),
+        ("acme_quality:Numbered", "is not one, its version is 3;"),
+        ("acme_quality:Uncalled", "is not one, its evaluate cannot be called"),
+        ("acme_quality:Explodes", "cannot be made: OSError: no model file"),
+        ("acme_quality:Leaves", "cannot be made: SystemExit: 3"),
     ],
 )
 def test_what_a_class_makes_has_to_be_an_evaluator_of_that_name(target: str, told: str) -> None:

@@ -21,6 +21,7 @@ from spanwitness.pipeline.bundles import Configured, configured_by
 from spanwitness.pipeline.calibrations import CalibrationBook, record, record_told, unreached
 from spanwitness.pipeline.contracts import ContractBook
 from spanwitness.pipeline.contracts import record as record_contract
+from spanwitness.pipeline.judge_rules import tasks_of
 from spanwitness.store.calibrations import calibrations_of, insert_calibration
 from spanwitness.testing import EPOCH, chat, trace_request
 from tests.evaluators.test_calibrated import CALIBRATION
@@ -79,7 +80,9 @@ class TestBundle:
         (evaluator,) = [one for one in found.evaluators if one.name == "TaskCompletion"]
         assert evaluator == TaskCompletion(calibration=made)
         assert found.threshold("TaskCompletion") == 0.5
-        assert found.judge_threshold("TaskCompletion") == 1.0, "a judge's score is no probability"
+        judged = replace(found, judged=("TaskCompletion", "ConversationResolution"))
+        tasks = tasks_of(_conversation(), judged, "judge-model", EPOCH)
+        assert [task.threshold for task in tasks] == [1.0, 0.5], "a judge's score is no probability"
         assert [one for one in found.evaluators if one is not evaluator] == [
             one for one in BUNDLE.evaluators if one.name != "TaskCompletion"
         ]

@@ -34,5 +34,10 @@ def test_the_newest_is_in_force_and_the_others_were_replaced(store: Store, print
         assert told in text
 
 
+def test_that_groups_were_not_named_is_marked(store: Store, printed: Printed) -> None:
+    insert_calibration(store, replace(FIRST, agreement=replace(FIRST.agreement, grouped=False)), EPOCH)
+    assert "20 groups (not named)" in printed(calibrations.show(store.ask))
+
+
 def test_where_there_is_none_it_says_how_to_make_one(store: Store, printed: Printed) -> None:
     assert "No calibration is on record of tenant 'nobody'" in printed(calibrations.show(store.ask, tenant="nobody"))

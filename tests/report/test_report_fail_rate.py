@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from typer.testing import CliRunner
 
+from spanwitness.cli import app
 from spanwitness.report import fail_rate
 from spanwitness.report.fail_rate import BY, Wanted
 from spanwitness.score_shift import wilson
@@ -127,6 +129,30 @@ def test_what_is_shown_says_what_counts_twice_and_how_much_there_is(record: Reco
     assert "2 of 4 rows." in text
     assert "A conversation with more than one model_version counts under each." in text
     assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_what_has_no_rate_does_not_push_rates_out_of_sight(record: Record) -> None:
+    fill(record, "order")
+    record.score(TenantId="order", ConversationId="c-1", Evaluator="ASRAccuracy", Score=0.9, Passed=None)
+    found = rates(record, "order")
+    assert [(row["Evaluator"], row["Judge"], row["Judged"]) for row in found] == [
+        ("TaskCompletion", "", 3),
+        ("ASRAccuracy", "", 0),
+        ("TaskCompletion", "gpt-4o", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--by", ""), "names nothing: allowed are tenant"),
+        (("--since", "1h", "--until", "2h"), "'2h': allowed is a time after --since 1h"),
+    ],
+)
+def test_what_could_answer_nothing_is_refused(options: tuple[str, ...], why: str) -> None:
+    result = CliRunner().invoke(app, ["scores", "--fail-rate", *options])
+    assert result.exit_code == 2
+    assert why in " ".join(result.stderr.replace("│", " ").split())
 
 
 def test_where_there_is_nothing_it_is_said(record: Record, printed: Printed) -> None:

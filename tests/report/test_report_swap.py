@@ -177,6 +177,21 @@ def test_what_is_not_told_is_left_out(record: Record, printed: Printed) -> None:
         assert heading not in text
 
 
+@pytest.mark.parametrize(("since", "says"), [((3.0, 3.0), "no spread"), ((3.0,), "too few")])
+def test_scores_that_do_not_vary_are_not_too_few(
+    record: Record, printed: Printed, since: tuple[float, ...], says: str
+) -> None:
+    tenant = f"steady-{len(since)}"
+    identity = put(record, tenant)
+    for minute in range(8):
+        talk(record, tenant, minute, FULL, 4.0)
+    for minute, score in enumerate(since, start=10):
+        talk(record, tenant, minute, MINI, score)
+    text = printed(swap.show(record.ask, identity, tenant=tenant), 80)
+    (scored,) = [line for line in text.splitlines() if "-1.00" in line]
+    assert scored.endswith(f"-1.00  {says}")
+
+
 def test_a_silent_swap_can_be_declared_or_undone(record: Record, printed: Printed) -> None:
     text = " ".join(printed(swap.show(record.ask, put(record, "silent")), 80).replace(" \\\n", " ").split())
     assert (

@@ -74,6 +74,8 @@ def evaluate_command(
             tallies = [_Tally(each, bundle.threshold(each.name)) for each in bundle.evaluators]
             tallies += [_Tally(each, bundle.threshold(each.name), judge=True) for each in judges]
             bad = _evaluate(file, limit, tallies, _as_json if as_json else _Rows(console(), tallies))
+        if not bad and not tallies[0].statuses:
+            sys.stderr.write(plain(f"spanwitness: {file}: holds no transcript") + "\n")
         if not as_json:
             console().print(_summary(tallies))
     if bad:

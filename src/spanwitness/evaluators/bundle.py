@@ -14,8 +14,7 @@ import orjson
 
 from spanwitness.errors import ConfigError
 from spanwitness.evaluators.registry import BUILT_IN, evaluators_by_name
-from spanwitness.model import Evidence, JudgeUse, Score
-from spanwitness.model.scores import Status
+from spanwitness.model import Evidence, JudgeUse, Score, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +99,7 @@ def _faults(answer: Any, name: str, messages: int) -> Iterator[str]:
     texts = {"evaluator_version": answer.evaluator_version, "label": answer.label, "mode": answer.mode}
     for key, value in {**texts, "explanation": answer.explanation}.items():
         if not _is_text(value):
-            yield f"a {key} that is no text; allowed: str that UTF-8 can write"
+            yield f"no text as its {key}; allowed: str that UTF-8 can write"
     if answer.evaluator != name:
         yield "a score of another evaluator; allowed: its own name"
     if answer.score is not None and not (isinstance(answer.score, Real) and abs(answer.score) <= sys.float_info.max):

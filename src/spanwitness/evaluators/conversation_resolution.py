@@ -63,6 +63,9 @@ class ConversationResolution(ChatEvaluator):
         state = _end_state(events, messages, said)
         if state is None:
             return self._nothing(messages, said, unrecorded=bool(actions))
+        if state == "abandoned" and inputs.conversation.id_source == "trace":
+            why = "The agent asked last. No key names the conversation, so the answer may be in another trace."
+            return self.not_applicable("record_ends", why, mode=mode)
         deciding = [event for event in events if event.outcome == "failed"][:1] if state == "recovered" else []
         deciding += events[-1:]
         return self.completed(

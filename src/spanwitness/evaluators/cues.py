@@ -313,7 +313,8 @@ _LACKS: Final = _table(
     r"\b(?:i|we|they|there|it|that|this) (?:\w+ )?(?:do|does|did|is|are|was|were|could|has|have|can) not\b"
     r"|\bthere(?:'s| is| are|'re) (?:no|not|none|nothing)\b|\b(?:has|have) no\b"
     r"|\bno (?:\w+ ){0,3}(?:match\w{0,5}|available|found|results?|such)\b"
-    r"|\bnot (?:find|any|have|offer\w{0,3}|allow\w{0,2}|seeing|able)\b|\bnone\b|\bnothing\b",
+    r"|\bnot (?:find|any|have|offer\w{0,3}|allow\w{0,2}|seeing|able)\b|\bnone\b"
+    r"|\bnothing (?:\w+ ){0,2}(?:available|found|left|matching|like|for|in|at|on|there|else)\b|\bf[io]u?nd nothing\b",
 )
 
 

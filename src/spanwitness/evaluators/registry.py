@@ -9,11 +9,10 @@ from __future__ import annotations
 import importlib
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from spanwitness.errors import ConfigError
 from spanwitness.evaluators.asr_accuracy import ASRAccuracy
-from spanwitness.evaluators.contract import ChatEvaluator, Evaluator
 from spanwitness.evaluators.conversation_quality import CustomerAgentConversationQuality
 from spanwitness.evaluators.conversation_resolution import ConversationResolution
 from spanwitness.evaluators.fields import arguments
@@ -27,6 +26,8 @@ from spanwitness.evaluators.task_completion import TaskCompletion
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from importlib.metadata import EntryPoint
+
+    from spanwitness.evaluators.contract import ChatEvaluator, Evaluator
 
 GROUP: Final = "spanwitness.evaluators"
 CLASS: Final = "class"
@@ -90,8 +91,9 @@ def _evaluator(name: str, parameters: Mapping[str, Mapping[str, Any]], place: st
         raise ConfigError(f"evaluator {name!r} is unknown; allowed: {', '.join(evaluator_names(parameters))}")
     try:
         found = point.load()
-    except Exception as error:
-        raise ConfigError(f"evaluator {name!r} ({point.value}) cannot be loaded: {error}") from error
+    except (Exception, SystemExit) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"evaluator {name!r} ({point.value}) cannot be loaded: {told}") from error
     return _checked(name, found, point.value, given, place)
 
 
@@ -103,7 +105,7 @@ def _found(key: str, target: Any) -> Any:
         found = importlib.import_module(module)
         for each in names.split("."):
             found = getattr(found, each)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"{key} = {target!r} cannot be loaded: {type(error).__name__}: {error}") from error
     return found
 
@@ -114,12 +116,24 @@ def _checked(name: str, found: Any, where: str, given: Mapping[str, Any], place:
             f"{place}.{name}.{next(iter(given))}: evaluator {name!r} ({where}) is an object, which takes no parameters"
         )
     evaluator = _made(found, name, given, place, where) if isinstance(found, type) else found
-    if not isinstance(evaluator, Evaluator) or evaluator.name != name:
+    if lack := _lack(evaluator, name):
         raise ConfigError(
-            f"evaluator {name!r} ({where}) is not one; allowed: a class, or an object, with evaluate(), "
-            f"version, and name = {name!r}"
+            f"evaluator {name!r} ({where}) is not one, {lack}; allowed: a class, or an object, with evaluate(), "
+            f"version (a text), and name = {name!r}"
         )
-    return evaluator
+    return cast("Evaluator", evaluator)
+
+
+def _lack(found: Any, name: str) -> str:
+    """What keeps it from being an evaluator of this name; '' if nothing does."""
+    missing = [each for each in ("name", "version", "evaluate") if not hasattr(found, each)]
+    if missing:
+        return f"it has no {' and no '.join(missing)}"
+    if found.name != name:
+        return f"its name is {found.name!r}"
+    if not isinstance(found.version, str):
+        return f"its version is {found.version!r}"
+    return "" if callable(found.evaluate) else "its evaluate cannot be called"
 
 
 def _made(kind: type, name: str, given: Mapping[str, Any], place: str, where: str) -> Any:
@@ -130,5 +144,5 @@ def _made(kind: type, name: str, given: Mapping[str, Any], place: str, where: st
         told = str(error)
         own = told.startswith((f"{name}.", f"{name}: "))
         raise ConfigError(f"{place}.{told}" if own else f"{place}.{name}: {told}") from None
-    except Exception as error:
-        raise ConfigError(f"evaluator {name!r} ({where}) cannot be loaded: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"evaluator {name!r} ({where}) cannot be made: {type(error).__name__}: {error}") from error

@@ -39,7 +39,7 @@ class Agreement:
         low: lower end of the 95 % interval of `auc`, by bootstrap over groups; likewise `high`.
         bar: what `low` had to be above.
         accuracy: balanced accuracy of "0.5 or more" against the label.
-        grouped: whether the labels named their groups.
+        grouped: whether all of the labels named their group.
     """
 
     labels: int

@@ -75,7 +75,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A closed conversation, ready to be evaluated."""
+    """A closed conversation, ready to be evaluated.
+
+    Attributes:
+        id_source: the key that named it; "trace": none did, so it is one trace, and more may belong to it.
+    """
 
     messages: tuple[Message, ...]
     tenant: str = ""
@@ -87,6 +91,7 @@ class Conversation:
     channel: str = ""
     intent: str = ""
     language: str = ""
+    id_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

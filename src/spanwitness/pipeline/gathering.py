@@ -58,14 +58,15 @@ def source_of(traces: Sequence[OpenTrace]) -> str:
     return traces[0].source if traces else ""
 
 
-def conversation_of(one: Due, stored: Sequence[StoredSpan], logs: Sequence[LogRecord]) -> Conversation:
-    """The conversation as its spans and logs tell it, steps and transcript."""
+def conversation_of(one: Due, stored: Sequence[StoredSpan], logs: Sequence[LogRecord], source: str) -> Conversation:
+    """The conversation as its spans and logs tell it, steps and transcript. `source`: the key that named it."""
     spans = [entry.span for entry in stored]
     transcript = rebuild(spans, logs) if any(span.step_kind for span in spans) else Transcript()
     return Conversation(
         messages=transcript.messages,
         tenant=one.tenant,
         conversation_id=one.conversation_id,
+        id_source=source,
         steps=settle(spans, transcript),
         system_prompt=transcript.system_prompt,
         documents=transcript.documents,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from spanwitness.close import Due
-from spanwitness.pipeline.gathering import by_identity, conversation_of, group
+from spanwitness.pipeline.gathering import by_identity, conversation_of, group, source_of
 from spanwitness.settle import digest
 from spanwitness.store import record
 
@@ -59,7 +59,7 @@ def _one(
     spans: Sequence[record.StoredSpan],
     logs: Sequence[LogRecord],
 ) -> Rebuilt:
-    conversation = conversation_of(due, spans, logs)
+    conversation = conversation_of(due, spans, logs, source_of(due.traces))
     if not conversation.steps:
         return Rebuilt(due.conversation_id, known.number)
     whole = digest(conversation) == known.digest

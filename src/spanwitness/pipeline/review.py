@@ -276,7 +276,7 @@ class Review:
         sweep: Sweep,
     ) -> None:
         source = source_of(traces)
-        conversation = conversation_of(one, spans, logs)
+        conversation = conversation_of(one, spans, logs, source)
         if not conversation.steps:
             return
         written.judged.add(one.conversation_id)

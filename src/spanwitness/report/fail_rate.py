@@ -56,7 +56,7 @@ INNER JOIN (
 ) AS talks
 ON TenantId = OfTenant AND ConversationId = OfConversation AND Revision = OfRevision
 GROUP BY {grouped}Evaluator, EvaluatorVersion, Judge
-ORDER BY Evaluator, EvaluatorVersion, Judge, if(Judged = 0, -1, Fails / Judged) DESC, Judged DESC{order}
+ORDER BY Judged = 0, Evaluator, EvaluatorVersion, Judge, Fails / greatest(Judged, 1) DESC, Judged DESC{order}
 LIMIT {limit}
 """
 
@@ -84,7 +84,9 @@ def rows(ask: Ask, wanted: Wanted) -> list[Row]:
     """A row for each group, evaluator, version of it and judge, of the latest verdicts on conversations.
 
     Versions are not mixed: another one, or another calibration, draws the line elsewhere. By evaluator, in each the
-    highest rate first. FailRate, and its Wilson interval Low to High (95 %), is None where nothing was judged, as
+    highest rate first; what has no rate comes last.
+
+    FailRate, and its Wilson interval Low to High (95 %), is None where nothing was judged, as
     MeanScore is where nothing was scored. Coverage: the share that the evaluator could score. Groups: how many rows
     there are without the limit.
     """

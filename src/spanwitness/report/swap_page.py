@@ -25,6 +25,7 @@ from spanwitness.report.text import (
     prose,
     span,
 )
+from spanwitness.score_shift import LEAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -258,7 +259,8 @@ def _difference(one: Row) -> tuple[str, str]:
             return "", "no score"
         return "", "" if all(one["versions"]) else "one side"
     if one["low"] is None:
-        return f"{one['difference']:+.2f}", "too few"
+        few = min(one["n_before"], one["n_after"]) < LEAST
+        return f"{one['difference']:+.2f}", "too few" if few else "no spread"
     return f"{one['difference']:+.2f} ({one['low']:+.2f} to {one['high']:+.2f})", _sure(one["low"], one["high"])
 
 
