@@ -124,6 +124,7 @@ max_series = 500
 """
 URL = "'http://HOST[:PORT][/PATH]' or 'https://...' without a password in it, or ''"
 ENDPOINT = "'http://HOST:PORT', 'https://HOST:PORT', 'grpc://HOST:PORT', 'grpcs://HOST:PORT', or '' for off"
+SOME = "a list of texts, one at least; leave the key out for what runs without it"
 DURATION = "a duration such as '250ms', '30s', '15m', '2h' or '1d'"
 ABOVE_ZERO = "a duration above zero"
 SIZE = "a number of bytes above zero, or a size such as '20MiB' or '16MB'"
@@ -308,6 +309,11 @@ def test_what_is_not_set_keeps_its_default() -> None:
             f"close.idle_by_tenant = {{'acme': 'soon'}}: allowed is {DURATION}",
         ),
         ({"evaluate": {"evaluators": ["A", 2]}}, "evaluate.evaluators = ['A', 2]: allowed is a list of texts"),
+        ({"evaluate": {"evaluators": []}}, f"evaluate.evaluators = []: allowed is {SOME}"),
+        (
+            {"evaluate": {"by_channel": {"chat": {"judged": []}}}},
+            f"evaluate.by_channel.chat.judged = []: allowed is {SOME}",
+        ),
         ({"evaluate": {"thresholds": {"A": "half"}}}, "evaluate.thresholds = {'A': 'half'}: allowed is a number"),
         ({"evaluate": {"thresholds": {"A": True}}}, "evaluate.thresholds = {'A': True}: allowed is a number"),
         ({"evaluate": {"thresholds": {"A": float("nan")}}}, "evaluate.thresholds = {'A': nan}: allowed is a number"),

@@ -62,6 +62,8 @@ def test_without_a_customer_there_is_nothing_to_score() -> None:
 def test_tools_that_are_not_permitted() -> None:
     denied = DeepEvalMetric(metric="ToolPermissionMetric", parameters={"denied_tools": ["cancel_order"]})
     assert denied.evaluate(TALK).score == 0.0
+    silent = denied.evaluate(Conversation((TALK.messages[0], TALK.messages[3])))
+    assert (silent.score, silent.status) == (None, "not_applicable")
 
 
 @pytest.mark.parametrize("metric", ["", "NoSuchMetric", "BaseMetric", "g_eval"])

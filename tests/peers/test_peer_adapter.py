@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 
@@ -55,6 +55,10 @@ class OurMetric(PeerMetric):
             raise ValueError(view.request())
         if self.metric == "reference":
             return Answer(1.0, view.reference())
+        if self.metric == "long":
+            return Answer(1.0, "x" * 490 + f" {EMAIL}")
+        if self.metric == "word":
+            return Answer(cast("float", "pass"))
         value = {"none": None, "nan": float("nan")}.get(self.metric, 0.5)
         return Answer(value, f"{view.request()}\n {view.made()}", "half", {"theirs": 5})
 
@@ -73,6 +77,9 @@ def test_an_answer_becomes_a_score_named_and_versioned_by_the_package() -> None:
 def test_their_reason_is_kept_without_personal_data() -> None:
     assert judged("any").explanation.startswith("Ours any: I am <EMAIL_ADDRESS_1>. [(")
     assert EMAIL not in repr(judged("any"))
+    long = judged("long").explanation
+    assert len(long) < 520
+    assert EMAIL[:4] not in long
 
 
 def test_a_missing_input_is_not_applicable_and_never_a_number() -> None:
@@ -82,7 +89,9 @@ def test_a_missing_input_is_not_applicable_and_never_a_number() -> None:
     assert judged("reference", reference="x").score == 1.0
 
 
-@pytest.mark.parametrize(("metric", "told"), [("raises", "ValueError"), ("none", "a number"), ("nan", "a number")])
+@pytest.mark.parametrize(
+    ("metric", "told"), [("raises", "ValueError"), ("none", "a number"), ("nan", "a number"), ("word", "a number")]
+)
 def test_their_errors_are_failed_and_never_told_in_their_words(metric: str, told: str) -> None:
     score = judged(metric)
     assert (score.score, score.status) == (None, "failed")

@@ -80,7 +80,7 @@ class TestConfigured:
             ),
             (
                 JUDGE + "[evaluate]\nevaluators = ['ConversationResolution']\njudged = ['TaskCompletion']",
-                "judged holds 'TaskCompletion', which is not in the bundle; allowed: ConversationResolution",
+                "evaluate: judged holds 'TaskCompletion', which is not in the bundle; allowed: ConversationResolution",
             ),
             (
                 "[evaluate.by_channel.x]\nevaluators = ['TaskCompletion']\nthresholds = { PII = 1 }",
@@ -188,6 +188,37 @@ class TestContracts:
         with pytest.raises(ConfigError) as told:
             bundles_of(agreed(**terms), TWO)
         assert str(told.value).startswith(message)
+
+
+LEVELS = """
+[evaluate]
+evaluators = ["TaskCompletion", "ConversationResolution", "Groundedness"]
+thresholds = { Groundedness = 0.3, ConversationResolution = 0.4 }
+[evaluate.by_channel.voice]
+evaluators = ["ASRAccuracy"]
+thresholds = { ASRAccuracy = 0.85 }
+"""
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        lambda contract, config: bundles_of(contract, config)[1]["voice"],
+        lambda contract, config: lasting_bundle(contract, "voice", config),
+    ],
+)
+def test_a_threshold_is_not_lost_where_a_level_between_does_not_run_its_evaluator(of: Any) -> None:
+    every = ("ASRAccuracy", "ConversationResolution", "Groundedness", "TaskCompletion", "PII")
+    contract = agreed(thresholds={"TaskCompletion": 0.6}, channels={"voice": BundleTerms(every)})
+    found = of(contract, configured(LEVELS))
+    assert found.thresholds == {
+        "ASRAccuracy": 0.85,
+        "ConversationResolution": 0.4,
+        "Groundedness": 0.3,
+        "TaskCompletion": 0.6,
+        "PII": BUNDLE.threshold("PII"),
+    }
+    assert found.agreed == {"ASRAccuracy", "ConversationResolution", "Groundedness", "TaskCompletion"}
 
 
 class TestOnRecord:

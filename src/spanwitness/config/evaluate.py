@@ -24,13 +24,22 @@ class EvaluateConfig:
     by_channel: Mapping[str, BundleTerms] = field(default_factory=dict)
 
 
+def _some(value: Any) -> tuple[str, ...]:
+    """An empty list could mean any as well as none."""
+    found = values.texts(value)
+    if not found:
+        raise ValueError("a list of texts, one at least; leave the key out for what runs without it")
+    return found
+
+
 TERMS: Final[dict[str, Callable[[Any], Any]]] = {
-    "evaluators": values.texts,
+    "evaluators": _some,
     "thresholds": values.table_of(values.number),
-    "judged": values.texts,
+    "judged": _some,
 }
 KEYS: Final[dict[str, Callable[[Any], Any]]] = {
     **TERMS,
+    "judged": values.texts,  # none is what there is without it
     "by_channel": values.tables("evaluate.by_channel", TERMS, lambda found: BundleTerms(**found)),
 }
 

@@ -8,6 +8,7 @@ import os
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from spanwitness.errors import ConfigError
@@ -93,9 +94,10 @@ class PeerMetric(ChatEvaluator):
             return self.not_applicable("missing_input", f"{self._title} needs {missing}: none on record.")
         except Exception as error:  # noqa: BLE001 - foreign code on foreign input
             return self._failed(f"raised {type(error).__name__}")
-        if answer.score is None or not math.isfinite(answer.score):
+        if not isinstance(answer.score, Real) or not math.isfinite(answer.score):
             return self._failed("answered without a number")
-        reason = redact(" ".join(answer.reason.split())[:_LONGEST_REASON])
+        # Redacted before it is cut: half a card number is none, and would stand there.
+        reason = redact(" ".join(str(answer.reason).split()))[:_LONGEST_REASON]
         told = f"{self._title}: {reason}" if reason else f"{self._title}: {answer.score:g}."
         return self.completed(float(answer.score), answer.label, told, details=answer.details, mode=self.metric)
 

@@ -35,6 +35,8 @@ class DeepEvalMetric(PeerMetric):
         self._made()
 
     def ask(self, view: View) -> Answer:
+        if self.metric == "ToolPermissionMetric" and not view.made():
+            raise MissingInput("a call")  # theirs is 1.0, though nothing was put to the test
         metric = self._made()
         whole = isinstance(metric, theirs("deepeval.metrics").BaseConversationalMetric)
         case = _conversation(view) if whole else _exchange(view)

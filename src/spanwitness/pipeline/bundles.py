@@ -62,7 +62,8 @@ def configured_by(config: Config) -> Configured:
 
     evaluate = config.evaluate
     _check_judged("evaluate.judged", evaluate.judged, judges)
-    bundle = _over(default, BundleTerms(evaluate.evaluators, evaluate.thresholds, evaluate.judged), make)
+    terms = BundleTerms(evaluate.evaluators, evaluate.thresholds, evaluate.judged)
+    bundle = _named("evaluate", _over, default, terms, make)
     channels = {}
     for channel, terms in evaluate.by_channel.items():
         place = f"evaluate.by_channel.{channel}"
@@ -89,7 +90,8 @@ def bundles_of(contract: Contract, configured: Configured) -> tuple[Bundle, dict
         place, terms = f"by_channel.{channel}", contract.channels.get(channel, BundleTerms())
         _check_judged(f"{place}.judged", terms.judged, configured.judges)
         below = _over(_agreed(contract, configured.of(channel), make), _terms(contract), make, lenient=True)
-        channels[channel] = _named(place, _over, below, terms, make)
+        found = _named(place, _over, below, terms, make)
+        channels[channel] = _one_by_one(found, terms, contract, configured, channel)
     run = {one.name for each in (bundle, *channels.values()) for one in each.evaluators}
     for name in contract.parameters:
         if name not in run:
@@ -105,7 +107,8 @@ def lasting_bundle(contract: Contract, channel: str, configured: Configured) -> 
     make = _maker(contract, configured, lambda name: _lasting(name, _merged(contract, configured)))
     below = _agreed(contract, configured.of(channel), make)
     found = _over(below, _terms(contract), make, lenient=True)
-    found = _over(found, contract.channels.get(channel, BundleTerms()), make, lenient=True)
+    terms = contract.channels.get(channel, BundleTerms())
+    found = _one_by_one(_over(found, terms, make, lenient=True), terms, contract, configured, channel)
     able = tuple(name for name in found.judged if name in (configured.judges or ()))
     for name in found.judged:
         if name not in able:
@@ -124,6 +127,19 @@ def _over(below: Bundle, terms: BundleTerms, make: Callable[[str], Evaluator], *
         judged = tuple(name for name in judged if name in names)
     agreed = (below.agreed & names) | thresholds.keys()
     return Bundle(evaluators, {**usual, **thresholds}, judged, agreed)
+
+
+def _one_by_one(found: Bundle, terms: BundleTerms, contract: Contract, configured: Configured, channel: str) -> Bundle:
+    """The same with each threshold by the first level that says it, also where its evaluator does not run in between.
+
+    `terms`: of the contract, for the channel.
+    """
+    names = {evaluator.name for evaluator in found.evaluators}
+    levels = (BUNDLE, configured.bundle, configured.of(channel), contract, terms)
+    thresholds = {name: threshold for level in levels for name, threshold in level.thresholds.items()}
+    agreed = configured.bundle.agreed | configured.of(channel).agreed | contract.thresholds.keys()
+    agreed |= terms.thresholds.keys()
+    return replace(found, thresholds=_kept(thresholds, names), agreed=frozenset(agreed & names))
 
 
 def _kept(thresholds: Mapping[str, float | None], names: Collection[str]) -> dict[str, float | None]:
