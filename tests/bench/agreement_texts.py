@@ -39,13 +39,14 @@ Messages = list[dict[str, Any]]
 
 
 def groundedness(folder: Path) -> Part:
-    by, scores = defaultdict(list), defaultdict(list)
+    by, refused, scores = defaultdict(list), defaultdict(list), defaultdict(list)
     for file in ("begin", "faithbench"):
         for record in records(folder, file):
             if record["labels"]["grounded"] is None:  # generic, or the annotators could not tell
                 continue
             score = scored("Groundedness", record["messages"], documents=record["documents"])
             corpus = next(name for mark, name in _CORPORA.items() if mark in record["id"])
+            refused[corpus].append(Pair(score.label == "not_grounded", not record["labels"]["grounded"], group(record)))
             by[corpus].append(Pair(score.label == "grounded", bool(record["labels"]["grounded"]), group(record)))
             scores[corpus].append(score.score)
     figures = []
@@ -59,6 +60,7 @@ def groundedness(folder: Path) -> Part:
             figure("grounded, AUC", corpus, st.auc, ranks),
             figure("label `grounded`, balanced accuracy", corpus, st.balanced_accuracy, pairs),
             figure("grounded, share of all", corpus, st.share_true, pairs),
+            *st.flags("not grounded", "`not_grounded`", corpus, refused[corpus])[:2],
             st.count("share that could be scored", corpus, len(known) / len(pairs), len(pairs), _groups(pairs)),
         ]
     return Part("Groundedness", "source texts, customers or tasks", [*figures, *_traced(folder)])

@@ -189,12 +189,17 @@ def test_the_label_is_held_against_the_parameter() -> None:
     score = judged(ASKS, said, documents=[TERMS])
     assert score.score is not None
     assert judged(ASKS, said, documents=[TERMS], supported=score.score).label == "grounded"
-    assert judged(ASKS, said, documents=[TERMS], supported=score.score + 0.01).label == "not_grounded"
+    stricter = score.score + 0.01
+    assert judged(ASKS, said, documents=[TERMS], supported=stricter).label == "weakly_supported"
+    none = judged(ASKS, said, documents=[TERMS], supported=stricter, unsupported=stricter)
+    assert (none.label, none.score) == ("not_grounded", score.score)
 
 
 def test_a_share_is_a_share() -> None:
     with pytest.raises(ConfigError, match=r"Groundedness\.supported is 1\.5; allowed: 0 to 1"):
         Groundedness(supported=1.5)
+    with pytest.raises(ConfigError, match=r"unsupported is 0\.7; allowed: 0 to supported, which is 0\.6"):
+        Groundedness(unsupported=0.7)
 
 
 def test_documents_given_go_before_those_on_record() -> None:

@@ -57,17 +57,24 @@ class Groundedness(ChatEvaluator):
     step tells so. Mode: the sources there were, "documents", "tool_results" or "both".
 
     Attributes:
-        supported: a turn below this is listed as evidence, and a conversation below it is labelled not_grounded.
+        supported: a turn below this is listed as evidence, and a conversation below it is not labelled grounded.
+        unsupported: below this a conversation is labelled not_grounded, and weakly_supported in between: what an agent
+            says in words of its own is not therefore untrue.
     """
 
     name: ClassVar[str] = "Groundedness"
     version: ClassVar[str] = "1"
 
     supported: float = 0.6
+    unsupported: float = 0.3
 
     def __post_init__(self) -> None:
         if not 0 <= self.supported <= 1:
             raise ConfigError(f"Groundedness.supported is {self.supported}; allowed: 0 to 1")
+        if not 0 <= self.unsupported <= self.supported:
+            raise ConfigError(
+                f"Groundedness.unsupported is {self.unsupported}; allowed: 0 to supported, which is {self.supported}"
+            )
 
     def judge(self, inputs: Inputs) -> Score:
         talk = inputs.conversation
@@ -86,10 +93,9 @@ class Groundedness(ChatEvaluator):
     def _verdict(self, turns: Sequence[_Turn], count: _Count, mode: str) -> Score:
         worst = min(turns, key=lambda turn: turn.score)
         lost = [(turn.place, figure) for turn in turns for figure in turn.lost]
-        label = "grounded" if worst.score >= self.supported else "not_grounded"
         return self.completed(
             worst.score,
-            "figure_not_traced" if worst.lost else label,
+            self._label(worst),
             f"The worst of {len(turns)} turns judged, message {worst.place}, has {worst.score:.2f}: {_why(worst)}. "
             f"{count.figures - len(lost)} of {count.figures} figures in all were traced.",
             evidence=[Evidence("worst_turn", worst.place), *self._signs(turns)][:_MOST_SHOWN],
@@ -105,6 +111,13 @@ class Groundedness(ChatEvaluator):
             },
             mode=mode,
         )
+
+    def _label(self, worst: _Turn) -> str:
+        if worst.lost:
+            return "figure_not_traced"
+        if worst.score >= self.supported:
+            return "grounded"
+        return "weakly_supported" if worst.score >= self.unsupported else "not_grounded"
 
     def _signs(self, turns: Iterable[_Turn]) -> Iterator[Evidence]:
         for turn in turns:
