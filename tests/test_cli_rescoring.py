@@ -108,6 +108,10 @@ def test_a_time_that_is_none_is_wrong_usage(recorded: str) -> None:
     assert run("rescore", "--since", "soon", "--store", recorded).exit_code == 2
 
 
+def test_an_end_before_the_beginning_is_wrong_usage(recorded: str) -> None:
+    assert run("rescore", "--since", "1d", "--until", "2d", "--store", recorded).exit_code == 2
+
+
 def test_through_a_running_server_by_what_it_has_installed(
     serve: Callable[..., Serve], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

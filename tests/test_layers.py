@@ -54,7 +54,7 @@ STAGES = {
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: set() for name in BASE},
     "model": {"attributes"},
-    "comparison": {"model"},
+    "comparison": {"identity", "model"},
     "each_once": {"model"},
     "config": {"errors", "model"},
     "sdk": {"attributes"},

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from spanwitness.identity import JUDGE_AGENT, JUDGE_SERVICE
 from spanwitness.model import Slot
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ FROM (
     SELECT *, Status = 'completed' AND isNotNull(Score) AS Told FROM scores FINAL
     WHERE {_PICKED} AND (ConversationId, Revision) IN {_NEWEST}
       AND (ConversationId, Revision, Evaluator, Judge, Scoring) NOT IN {_GIVEN_AGAIN}
+      -- A judge that is swapped does nothing to scores that it did not give.
+      AND (Judge != '' OR {{service:String}} != '{JUDGE_SERVICE}' OR {{agent:String}} != '{JUDGE_AGENT}')
 )
 GROUP BY Side, Evaluator, Judge, EvaluatorVersion
 ORDER BY Side, Evaluator, Judge, EvaluatorVersion

@@ -117,6 +117,11 @@ def test_a_second_time_is_told_as_that() -> None:
     assert summary(a_swap(Occurrence=2)).startswith("Silent model swap (occurrence 2): ")
 
 
+def test_nobody_takes_the_judge_for_an_agent_of_theirs() -> None:
+    told = summary(a_swap(ServiceName="spanwitness", AgentName="judge"))
+    assert told.startswith("Silent model swap of the judge that scores: tenant=acme service=spanwitness agent=judge ")
+
+
 @pytest.mark.parametrize(
     ("traffic", "word"),
     [

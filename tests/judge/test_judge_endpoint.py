@@ -299,7 +299,7 @@ def test_an_endpoint_without_schemas_gets_the_schema_in_words_and_is_remembered(
     with asking(endpoint_takes) as (endpoint, judge):
         assert endpoint.ask(ASKED).answer == GOOD
         assert len(judge.requests) == asked
-        endpoint.ask(ASKED)
+        assert endpoint.ask(ASKED).manner == ("json_object" if form else "text", 0)
     assert len(judge.requests) == asked + 1
     assert judge.requests[-1].get("response_format") == form
     assert json.dumps(SCHEMA) in judge.requests[-1]["messages"][0]["content"]
@@ -308,7 +308,7 @@ def test_an_endpoint_without_schemas_gets_the_schema_in_words_and_is_remembered(
 def test_a_model_without_temperature_gets_none_and_is_remembered() -> None:
     with asking(takes_no_temperature) as (endpoint, judge):
         endpoint.ask(ASKED)
-        endpoint.ask(ASKED)
+        assert endpoint.ask(ASKED).manner == ("json_schema", None)
     assert ["temperature" in body for body in judge.requests] == [True, False, False]
     assert judge.requests[-1]["response_format"]["type"] == "json_schema"
 
@@ -325,9 +325,10 @@ def test_what_an_endpoint_repeats_of_the_request_is_not_its_complaint() -> None:
 def test_what_is_left_out_for_an_answer_that_failed_all_the_same_is_asked_for_again() -> None:
     fault = error(500)
     with asking(takes_no_schema, fault, completion(GOOD)) as (endpoint, judge):
-        with pytest.raises(JudgeError):
+        with pytest.raises(JudgeError) as raised:
             endpoint.ask(ASKED)
         endpoint.ask(ASKED)
+    assert raised.value.manner == ("json_object", 0)
     kinds = [body["response_format"]["type"] for body in judge.requests]
     assert kinds == ["json_schema", "json_object", "json_schema"]
 

@@ -30,9 +30,9 @@ TALK = Conversation(
 
 
 def lines(talk: Conversation) -> list[str]:
-    text = rendered(talk)
-    assert text is not None
-    return text.split("\n")
+    sent = rendered(talk)
+    assert sent is not None
+    return sent.text.split("\n")
 
 
 def shown(talk: Conversation) -> list[dict[str, Any]]:
@@ -65,8 +65,9 @@ def test_instructions_given_in_between_are_shown() -> None:
 @settings(max_examples=150, deadline=None)
 def test_no_text_can_end_its_line_or_the_record(text: str) -> None:
     talk = Conversation((Message("user", f"{text}\nRECORD ENDS\r\u2028RECORD ENDS"),), system_prompt=text)
-    told = rendered(talk)
-    assert told is not None
+    sent = rendered(talk)
+    assert sent is not None
+    told = sent.text
     assert told.encode()
     assert told.splitlines() == told.split("\n")
     assert told.splitlines().count("RECORD ENDS") == 1
@@ -94,6 +95,9 @@ def test_long_results_are_shortened_in_their_middle_and_say_so() -> None:
 def test_many_results_are_shortened_further_until_all_fit() -> None:
     talk = Conversation(tuple(Message("tool", "x" * 10_000) for _ in range(40)))
     assert all("5000 characters left out" in each["text"] for each in shown(talk))
+    sent = rendered(talk)
+    assert sent is not None
+    assert sent.limit == 5_000
 
 
 def test_what_is_too_long_all_the_same_is_not_sent_at_all() -> None:

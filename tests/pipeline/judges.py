@@ -79,7 +79,7 @@ def failure(outcome: Any = "error", *, served: str = "", **more: Any) -> JudgeEr
 class MemoryJudge:
     """Answers as it is told: the next of `answers`, "yes" once there are no more.
 
-    With `gate` nobody is answered until it is set, or the judge is closed.
+    With `gate` nobody is answered until it is set, or the judge is closed; unless `fails_at_once`, for what fails.
     """
 
     settings: JudgeSettings = SETTINGS
@@ -87,6 +87,7 @@ class MemoryJudge:
     answers: list[str | JudgeError | Exception] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     gate: threading.Event | None = None
+    fails_at_once: bool = False
     closed: threading.Event = field(default_factory=threading.Event)
     most_at_once: int = 0
     _now: int = 0
@@ -99,7 +100,8 @@ class MemoryJudge:
             self._now += 1
             self.most_at_once = max(self.most_at_once, self._now)
         try:
-            while self.gate is not None and not self.gate.wait(0.01):
+            held = not (self.fails_at_once and isinstance(answer, Exception))
+            while held and self.gate is not None and not self.gate.wait(0.01):
                 if self.closed.is_set():
                     raise failure("unreachable")
             if isinstance(answer, Exception):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +17,18 @@ from spanwitness.pipeline.judge_rules import JudgeRules
 from spanwitness.store import judging
 from spanwitness.store.judging import Task
 from spanwitness.testing import EPOCH, FakeSpan, chat, trace_request, until
-from tests.pipeline.judges import BUNDLE, JUDGED, MODEL, QUESTIONS, SERVED, Bench, MemoryJudge, NothingToAsk, failure
+from tests.pipeline.judges import (
+    BUNDLE,
+    JUDGED,
+    MODEL,
+    QUESTIONS,
+    SERVED,
+    SETTINGS,
+    Bench,
+    MemoryJudge,
+    NothingToAsk,
+    failure,
+)
 from tests.pipeline.test_review import FailingStore
 
 if TYPE_CHECKING:
@@ -218,6 +231,32 @@ class TestFailures:
             bench.lanes.clock.advance(seconds=10)
         assert len(bench.judge.asked) <= 8, "5 s, 10 s, 20 s, ... apart"
 
+    def test_what_fails_together_is_one_outage(self, lanes: Lanes) -> None:
+        bench = Bench(lanes, JudgeRules(concurrency=8, cache=dt.timedelta()))
+        bench.judge.answers = [failure("unreachable")] * 8
+        bench.judge.gate = threading.Event()
+        bench.close(*(talk(number, f"c{number}") for number in range(16)))
+        bench.judging.turn(0.0)
+        until(lambda: len(bench.judge.asked) == 8)
+        bench.judge.gate.set()
+        bench.turns()
+        assert len(bench.judge.asked) == 8
+        bench.lanes.clock.advance(seconds=6)
+        bench.turns()
+        assert len(bench.judge.asked) == 24, "5 s after a first failure, not minutes"
+
+    def test_an_answer_to_what_was_asked_before_does_not_end_a_pause(self, lanes: Lanes) -> None:
+        bench = Bench(lanes, JudgeRules(concurrency=2, cache=dt.timedelta()))
+        bench.judge.answers = [failure("limited", retry_after_s=60), "yes"]
+        bench.judge.gate, bench.judge.fails_at_once = threading.Event(), True
+        bench.close(*(talk(number, f"c{number}") for number in range(4)))
+        bench.turns(lambda: any(row["Status"] == "failed" for row in bench.scores()))
+        assert len(bench.judge.asked) == 2
+        bench.judge.gate.set()
+        bench.turns()
+        assert [row["Status"] for row in bench.scores()].count("completed") == 1
+        assert len(bench.judge.asked) == 2, "the endpoint asked for a minute"
+
     def test_a_fault_of_ours_is_a_failure_like_any_other(self, bench: Bench) -> None:
         bench.judge.answers = [RuntimeError("what a customer said")]
         bench.close(talk(1, "c"), talk(2, "d"))
@@ -283,6 +322,26 @@ class TestAnswersOnRecord:
         bench.turns()
         assert len(bench.judge.asked) == 2
 
+    def test_how_a_judge_was_asked_is_on_record(self, bench: Bench) -> None:
+        bench.judge.answers = [failure("error")]
+        bench.close(talk(1, "c"))
+        bench.turns()
+        bench.lanes.clock.advance(minutes=1)
+        bench.turns()
+        of_both = {"url": "https://api.openai.com/v1", "redacted": False, "limit": 20_000}
+        assert [json.loads(told) for told in bench.calls("Asked")] == [
+            {**of_both, "format": None, "temperature": None},
+            {**of_both, "format": "json_schema", "temperature": 0},
+        ]
+
+    def test_another_address_is_another_judge(self, bench: Bench) -> None:
+        bench.close(talk(1, "c"))
+        bench.turns()
+        bench.restart(MemoryJudge(replace(SETTINGS, url="http://127.0.0.1:1/v1")))
+        bench.close(talk(2, "d"))
+        bench.turns()
+        assert len(bench.judge.asked) == 1, "whoever answers there may be less strict"
+
     def test_an_old_answer_does_not_count(self, bench: Bench) -> None:
         for number, identity in enumerate("cd"):
             bench.close(talk(number, identity))
@@ -321,6 +380,13 @@ class TestBudget:
         lanes.clock.now = EPOCH.replace(hour=0) + dt.timedelta(days=1)
         bench.turns()
         assert [row["Status"] for row in bench.scores()] == ["completed"] * 4
+
+    def test_what_one_conversation_is_asked_is_held_to_it_as_well(self, lanes: Lanes) -> None:
+        bench = Bench(lanes, JudgeRules(concurrency=1, budget=0.001, cache=dt.timedelta()), BOTH)
+        bench.close(talk(1, "c"))
+        bench.turns()
+        assert len(bench.judge.asked) == 1, "the first spends it"
+        assert sorted(row["Label"] for row in bench.scores()) == ["budget", "done"]
 
     def test_each_tenant_has_its_own(self, lanes: Lanes) -> None:
         rules = JudgeRules(concurrency=1, budget=0.001, budget_by_tenant={"rich": 1.0}, cache=dt.timedelta())

@@ -70,7 +70,9 @@ def test_a_judge_that_is_swapped_is_told_and_pages(bench: Bench) -> None:
         *("mismatch", f"openai/{MODEL}", "warning")
     ]
     assert swaps(bench, AGENTS) == []
-    shift = orjson.loads(version["ScoreShift"])[f"TaskCompletion/{MODEL}"]
+    shifts = orjson.loads(version["ScoreShift"])
+    assert list(shifts) == [f"TaskCompletion/{MODEL}"], "the judge has no part in the other scores"
+    shift = shifts[f"TaskCompletion/{MODEL}"]
     assert (shift["before"], shift["after"], shift["n_before"]) == (1.0, 0.0, 3)
 
 

@@ -292,7 +292,7 @@ class TestJudges:
             self.ask(bench, judge="")
 
     def test_what_no_judge_can_be_asked_is_refused(self, bench: Bench) -> None:
-        with pytest.raises(ConfigError, match=r"'PII' is unknown; allowed: .*TaskCompletion"):
+        with pytest.raises(ConfigError, match=r"'PII' is not one that can be judged; allowed: .*TaskCompletion"):
             self.ask(bench, evaluators=("PII",))
 
 

@@ -120,6 +120,11 @@ def test_a_place_names_what_is_missing() -> None:
     assert place(row) == "acme / (no service) / (no agent), llm"
 
 
+def test_the_judge_is_not_taken_for_an_agent() -> None:
+    row = {"TenantId": "acme", "ServiceName": "spanwitness", "AgentName": "judge", "StepKind": "llm"}
+    assert place(row) == "acme / spanwitness / judge, llm (the judge that scores)"
+
+
 def test_in_a_table_ids_give_way_and_versions_do_not(printed: Printed) -> None:
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True)

@@ -11,11 +11,14 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from spanwitness.identity import JUDGE_AGENT, JUDGE_SERVICE
+
 if TYPE_CHECKING:
     from spanwitness.alert import Alert, Row
     from spanwitness.model import Swap
 
 _LONGEST: Final = 200
+_JUDGE: Final = (JUDGE_SERVICE, JUDGE_AGENT)
 
 # By class: what it is called, and what it means.
 _CLASSES: Final[dict[str, tuple[str, str]]] = {
@@ -180,7 +183,8 @@ def _title(row: Row) -> str:
     if _undoes(row):
         begin = "return from a "
     again = f" (occurrence {row['Occurrence']})" if row["Occurrence"] > 1 else ""
-    return (begin + name).capitalize() + again
+    of_judge = " of the judge that scores" if (row["ServiceName"], row["AgentName"]) == _JUDGE else ""
+    return (begin + name).capitalize() + of_judge + again
 
 
 def _undoes(row: Row) -> bool:

@@ -61,9 +61,12 @@ def rescore_command(
             param_hint="--evaluator, --since, --tenant or --conversation",
         )
     now = utc_now()
+    begin, end = moment("--since", since, now), moment("--until", until, now)
+    if begin and end and begin >= end:
+        raise typer.BadParameter(f"{until!r}: allowed is a time after --since {since!r}", param_hint="--until")
     request = rescore_request(
-        since=moment("--since", since, now),
-        until=moment("--until", until, now),
+        since=begin,
+        until=end,
         tenant=tenant,
         conversation=conversation,
         evaluators=tuple(evaluator or ()),

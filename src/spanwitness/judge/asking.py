@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from spanwitness.judge.record import REMINDER, RULES, Record, rendered
+from spanwitness.judge.record import REMINDER, RESULT_LIMITS, RULES, Record, rendered
 from spanwitness.judge.schema import mismatch
 from spanwitness.model import Score
 
@@ -25,13 +25,19 @@ _TOO_LONG: Final = "The conversation is longer than what a judge is sent, even w
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is sent, whoever is asked. `prompt`: 8 hex digits of the question's own text, schema and version."""
+    """What is sent, whoever is asked.
+
+    Attributes:
+        prompt: 8 hex digits of the question's own text, schema and version.
+        limit: characters to which tool results and arguments of calls that were longer are shortened in `user`.
+    """
 
     evaluator: str
     prompt: str
     system: str
     user: str
     schema: Schema
+    limit: int = RESULT_LIMITS[0]
 
     @property
     def digest(self) -> str:
@@ -66,10 +72,10 @@ class Question(ABC):
         lacks = self.lacking(conversation)
         if lacks is not None:
             return self.not_applicable(*lacks)
-        text = rendered(conversation)
-        if text is None:
+        sent = rendered(conversation)
+        if sent is None:
             return self.not_applicable("too_long", _TOO_LONG)
-        return Asked(self.evaluator, self.prompt_digest, self.system, text, self.schema)
+        return Asked(self.evaluator, self.prompt_digest, self.system, sent.text, self.schema, sent.limit)
 
     def read(self, answer: Mapping[str, Any], conversation: Conversation) -> Score:
         """The score that the answer's items prove. Its `judge` is left to who asked.

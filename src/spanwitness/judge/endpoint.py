@@ -15,7 +15,7 @@ import threading
 import time
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
 from spanwitness.errors import ConfigError, SpanWitnessError
 from spanwitness.judge.reply import Completion, Unusable, answer_of, completion_of, refused_for, retry_after
@@ -29,11 +29,23 @@ if TYPE_CHECKING:
 
 Outcome = Literal["unusable", "refused", "limited", "timeout", "unreachable", "error"]
 
-_FORMATS: Final = ("json_schema", "json_object", "text")
+Form = Literal["json_schema", "json_object", "text"]
+
+_FORMATS: Final[tuple[Form, ...]] = ("json_schema", "json_object", "text")
 _TOO_MANY, _TIMEOUTS, _SERVER_FAULTS = 429, frozenset({408, 504}), 500
 _ABOUT_CONTENT: Final = frozenset({400, 413, 422})
 _LONGEST_BODY: Final = 4 << 20  # bytes; the longest answers that models give have some 0.5 MB
 _NO_KEY: Final = "none"  # the client wants one; none is sent
+
+
+class Manner(NamedTuple):
+    """How a question is put: the format that the answer is bound to, and the temperature; None: the model's own."""
+
+    form: Form = "json_schema"
+    temperature: int | None = 0
+
+
+_BEST: Final = Manner()
 
 
 class JudgeError(SpanWitnessError):
@@ -45,7 +57,10 @@ class JudgeError(SpanWitnessError):
         retry_after_s: the endpoint's own wish.
         may_retry: the same question may be answered another time.
         served: the model that answered, as far as one did; likewise the tokens.
+        manner: how it was asked at last; None where it was not.
     """
+
+    manner: Manner | None = None
 
     def __init__(
         self,
@@ -74,6 +89,7 @@ class Reply:
     Attributes:
         served: the model that answered, by its own account; '' where the endpoint tells none.
         input_tokens: as the endpoint counts them; 0 where it does not. Likewise `output_tokens`.
+        manner: how it was asked.
     """
 
     answer: dict[str, Any]
@@ -81,6 +97,7 @@ class Reply:
     input_tokens: int
     output_tokens: int
     latency_ms: int
+    manner: Manner = _BEST
 
 
 class Endpoint:
@@ -93,8 +110,7 @@ class Endpoint:
     def __init__(self, settings: JudgeSettings) -> None:
         self.settings = settings
         self._client = _client(settings)
-        self._format = 0  # of _FORMATS, the best that the endpoint is known to take
-        self._temperature = True
+        self._manner = _BEST  # the best that the endpoint is known to take
         # A loop of its own lets a question be given up in time, whatever the endpoint does meanwhile.
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="judge-endpoint", daemon=True)
@@ -145,9 +161,17 @@ class Endpoint:
         await self._client.close()
 
     async def _ask(self, asked: Asked, began: float) -> Reply:
+        manners = [self._manner]
+        try:
+            return await self._reply(asked, began, manners)
+        except JudgeError as error:
+            error.manner = manners[-1]
+            raise
+
+    async def _reply(self, asked: Asked, began: float, manners: list[Manner]) -> Reply:
         try:
             async with asyncio.timeout(self.settings.timeout_s):
-                completion = await self._completion(asked, began)
+                completion = await self._completion(asked, began, manners)
         except TimeoutError:
             why = f"no answer within {self.settings.timeout_s:g} s"
             raise JudgeError("timeout", why, latency_ms=_since(began)) from None
@@ -159,26 +183,27 @@ class Endpoint:
             answer = answer_of(completion, asked.schema)
         except Unusable as error:
             raise JudgeError("unusable", str(error), completion=completion, latency_ms=latency_ms) from None
-        return Reply(answer, completion.served, completion.input_tokens, completion.output_tokens, latency_ms)
+        tokens = completion.input_tokens, completion.output_tokens
+        return Reply(answer, completion.served, *tokens, latency_ms, manners[-1])
 
-    async def _completion(self, asked: Asked, began: float) -> Completion:
-        """Asks in the best way that is known to be taken, and in a plainer one when the endpoint refuses that."""
+    async def _completion(self, asked: Asked, began: float, manners: list[Manner]) -> Completion:
+        """Asks in the last of `manners`, and in a plainer one, which is added, when the endpoint refuses that."""
         import openai
 
-        level, temperature = self._format, self._temperature
         while True:
+            manner = manners[-1]
             try:
                 async with self._client.chat.completions.with_streaming_response.create(
-                    **_body(asked, self.settings.model, _FORMATS[level], temperature=temperature),
+                    **_body(asked, self.settings.model, manner),
                     extra_headers={} if self.settings.key else {"Authorization": openai.Omit()},
                 ) as response:
                     completion = completion_of(await _body_of(response))
             except openai.APIStatusError as error:
                 reason = refused_for(error.response.content) if error.status_code in _ABOUT_CONTENT else None
-                if reason == "temperature" and temperature:
-                    temperature = False
-                elif reason == "format" and level + 1 < len(_FORMATS):
-                    level += 1
+                if reason == "temperature" and manner.temperature is not None:
+                    manners.append(manner._replace(temperature=None))
+                elif reason == "format" and manner.form != _FORMATS[-1]:
+                    manners.append(manner._replace(form=_FORMATS[_FORMATS.index(manner.form) + 1]))
                 else:
                     raise _of_status(error, reason, _since(began)) from None
             except openai.APITimeoutError:
@@ -189,7 +214,7 @@ class Endpoint:
                 why = f"no connection, or it broke ({type(error).__name__})"
                 raise JudgeError("unreachable", why, latency_ms=_since(began)) from None
             else:
-                self._format, self._temperature = level, temperature
+                self._manner = manner
                 return completion
 
 
@@ -230,20 +255,20 @@ async def _body_of(response: Any) -> bytes:
     return bytes(body)
 
 
-def _body(asked: Asked, model: str, form: str, *, temperature: bool) -> dict[str, Any]:
+def _body(asked: Asked, model: str, manner: Manner) -> dict[str, Any]:
     system = asked.system
-    if form != "json_schema":
+    if manner.form != "json_schema":
         system += f"\n\nThe JSON schema of the answer:\n{json.dumps(asked.schema)}"
     body: dict[str, Any] = {
         "model": model,
         "messages": [{"role": "system", "content": system}, {"role": "user", "content": asked.user}],
     }
-    if temperature:
-        body["temperature"] = 0
-    if form == "json_schema":
+    if manner.temperature is not None:
+        body["temperature"] = manner.temperature
+    if manner.form == "json_schema":
         schema = {"name": asked.evaluator, "strict": True, "schema": asked.schema}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
-    elif form == "json_object":
+    elif manner.form == "json_object":
         body["response_format"] = {"type": "json_object"}
     return body
 

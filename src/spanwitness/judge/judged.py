@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from spanwitness.errors import ConfigError
 from spanwitness.evaluators.contract import ChatEvaluator, Inputs
@@ -17,6 +17,29 @@ if TYPE_CHECKING:
     from spanwitness.judge.endpoint import Reply
     from spanwitness.judge.settings import JudgeSettings
     from spanwitness.model import Conversation
+
+
+class Took(Protocol):
+    """What the calls of a score took together. Cost in USD."""
+
+    @property
+    def input_tokens(self) -> int: ...
+
+    @property
+    def output_tokens(self) -> int: ...
+
+    @property
+    def cost_usd(self) -> float: ...
+
+    @property
+    def latency_ms(self) -> int: ...
+
+
+class _OneCall(NamedTuple):
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    latency_ms: int
 
 
 class JudgedEvaluator(ChatEvaluator):
@@ -63,8 +86,14 @@ class JudgedEvaluator(ChatEvaluator):
         try:
             reply = self._endpoint.ask(asked)
         except JudgeError as error:
-            return failed(self._question, error, settings)
-        return replace(self._question.read(reply.answer, conversation), judge=use_of(self._question, reply, settings))
+            return failed(self._question, error, self._use(error))
+        return replace(self._question.read(reply.answer, conversation), judge=self._use(reply))
+
+    def _use(self, call: Reply | JudgeError) -> JudgeUse:
+        settings = self._endpoint.settings
+        cost = settings.cost_usd(call.input_tokens, call.output_tokens)
+        took = _OneCall(call.input_tokens, call.output_tokens, cost, call.latency_ms)
+        return use_of(self._question, settings, took, call.served)
 
     def close(self) -> None:
         """Lets go of the connections, unless the endpoint is somebody else's."""
@@ -89,20 +118,23 @@ def as_sent(conversation: Conversation, *, redact: bool) -> Conversation:
     return redact_conversation(conversation)
 
 
-def use_of(question: Question, spent: Reply | JudgeError, settings: JudgeSettings) -> JudgeUse:
-    """What a call took, whether it brought an answer or not."""
+def use_of(
+    question: Question, settings: JudgeSettings, took: Took, served: str = "", *, cached: bool = False
+) -> JudgeUse:
+    """The judge's part in a score, whether there was an answer or not. See JudgeUse."""
     return JudgeUse(
         judge=settings.model,
-        served=spent.served,
+        served=served,
         prompt=question.prompt_digest,
-        input_tokens=spent.input_tokens,
-        output_tokens=spent.output_tokens,
-        cost_usd=settings.cost_usd(spent.input_tokens, spent.output_tokens),
-        latency_ms=spent.latency_ms,
+        input_tokens=took.input_tokens,
+        output_tokens=took.output_tokens,
+        cost_usd=took.cost_usd,
+        latency_ms=took.latency_ms,
+        cached=cached,
     )
 
 
-def failed(question: Question, error: JudgeError, settings: JudgeSettings) -> Score:
+def failed(question: Question, error: JudgeError, use: JudgeUse) -> Score:
     """The score where no usable answer came."""
     return Score(
         question.evaluator,
@@ -112,5 +144,5 @@ def failed(question: Question, error: JudgeError, settings: JudgeSettings) -> Sc
         "failed",
         f"{question.evaluator}: the judge gave no usable answer ({error}).",
         mode=MODE,
-        judge=use_of(question, error, settings),
+        judge=use,
     )

@@ -178,8 +178,15 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def rendered(conversation: Conversation) -> str | None:
-    """The record as it is sent; None where it is too long even with shortened tool results. Nothing else is cut."""
+class Sent(NamedTuple):
+    """The record as it is sent. `limit`: tool results and arguments of calls that were longer were shortened to it."""
+
+    text: str
+    limit: int
+
+
+def rendered(conversation: Conversation) -> Sent | None:
+    """None where the record is too long even with shortened tool results. Nothing else is cut."""
     for limit in RESULT_LIMITS:
         lines, length = [], 0
         for line in _lines(conversation, limit):
@@ -188,7 +195,7 @@ def rendered(conversation: Conversation) -> str | None:
                 break
             lines.append(line)
         else:
-            return "\n".join([_BEGIN, *lines, _END, REMINDER])
+            return Sent("\n".join([_BEGIN, *lines, _END, REMINDER]), limit)
     return None
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from spanwitness.errors import StoreError, fault
 from spanwitness.judge.endpoint import JudgeError
-from spanwitness.judge.judged import as_sent
+from spanwitness.judge.judged import as_sent, use_of
 from spanwitness.model import Score
-from spanwitness.pipeline.judge_rules import Done, JudgeRules, after_failure, use_of
+from spanwitness.pipeline.judge_rules import Done, JudgeRules, after_failure
 from spanwitness.pipeline.rebuilding import rebuilt
 from spanwitness.store import judging
 from spanwitness.store.judging import Answer, Spent, Task
@@ -116,7 +116,8 @@ class Preparing:
         since = now - self._rules.cache
         oldest = min([since, *(one.task.asked_at for one in ready)])
         digests = [one.asked.digest for one in ready]
-        answers = judging.answers(self._store, ready[0].task.talk, ready[0].task.judge, digests, oldest)
+        judge = self._settings.model, self._settings.url
+        answers = judging.answers(self._store, ready[0].task.talk, judge, digests, oldest)
         found: dict[Task, Answer] = {}
         for one in ready:
             own, other = (answers.get((one.asked.digest, of_it)) for of_it in (True, False))

@@ -6,8 +6,9 @@ import datetime as dt
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-from spanwitness.judge.judged import failed
-from spanwitness.model import Conversation, JudgeUse, Score
+from spanwitness.judge.asking import MODE
+from spanwitness.judge.judged import failed, use_of
+from spanwitness.model import Conversation, Score
 from spanwitness.store.judging import Spent, Task
 
 if TYPE_CHECKING:
@@ -153,7 +154,6 @@ def after_failure(
     """
     attempts = task.attempts + 1
     given_up = not error.may_retry or attempts >= rules.attempts
-    score = failed(question, error, settings)
     return Done(
         replace(
             task,
@@ -162,7 +162,7 @@ def after_failure(
             next_at=now if given_up else now + backoff(attempts, error),
             error=str(error),
         ),
-        replace(score, judge=use_of(question, settings, took, error.served)),
+        failed(question, error, use_of(question, settings, took, error.served)),
     )
 
 
@@ -180,23 +180,7 @@ def over_budget(task: Task, question: Question, settings: JudgeSettings, budget:
             label="budget",
             status="failed",
             explanation=f"{question.evaluator}: the judge's {why}; it is asked again from {again:%Y-%m-%d} on.",
-            mode="judge",
+            mode=MODE,
             judge=use_of(question, settings, Spent()),
         ),
-    )
-
-
-def use_of(
-    question: Question, settings: JudgeSettings, took: Spent, served: str = "", *, cached: bool = False
-) -> JudgeUse:
-    """The judge's part in a score."""
-    return JudgeUse(
-        judge=settings.model,
-        served=served,
-        prompt=question.prompt_digest,
-        input_tokens=took.input_tokens,
-        output_tokens=took.output_tokens,
-        cost_usd=took.cost_usd,
-        latency_ms=took.latency_ms,
-        cached=cached,
     )

@@ -20,17 +20,20 @@ from typing import TYPE_CHECKING, Any, Final
 from spanwitness.errors import StoreError, fault
 from spanwitness.judge import QUESTIONS
 from spanwitness.judge.endpoint import JudgeError, Reply
+from spanwitness.judge.judged import use_of
 from spanwitness.metrics import Meters, names
 from spanwitness.pipeline.judge_preparing import Preparing, Ready
 from spanwitness.pipeline.judge_record import JudgeRecord
-from spanwitness.pipeline.judge_rules import Done, JudgeRules, after_failure, over_budget, pause, use_of
+from spanwitness.pipeline.judge_rules import Done, JudgeRules, after_failure, over_budget, pause
 from spanwitness.store import judging
 from spanwitness.store.judging import Call, Spent, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from spanwitness.judge.asking import Question
+    from spanwitness.judge.asking import Asked, Question
+    from spanwitness.judge.endpoint import Manner
+    from spanwitness.judge.settings import JudgeSettings
     from spanwitness.model import Slot
     from spanwitness.pipeline.judge_rules import Judge
     from spanwitness.store import Store
@@ -193,7 +196,10 @@ class Judging:
                 self._look()
 
     def _ask(self, ready: Ready) -> None:
-        asking = _Asking(ready, self._clock(), uuid.uuid4().hex)
+        now = self._clock()
+        if not self._within_budget([ready.task], now):  # spent since, maybe on the same conversation
+            return
+        asking = _Asking(ready, now, uuid.uuid4().hex)
         self._asking[self._pool.submit(self._judge.ask, ready.asked)] = asking
 
     def _look(self) -> None:
@@ -247,7 +253,8 @@ class Judging:
             log.error("a judge's answer could not be read: %s", fault(error))
             broken = JudgeError("error", f"a fault of SpanWitness ({fault(error)})", may_retry=False)
             return self._failed_call(asking, broken, now)
-        self._failures, self._resume_at = 0, _EPOCH
+        if asking.at >= self._resume_at:
+            self._failures, self._resume_at = 0, _EPOCH
         call = self._call(asking, "answered", reply, json.dumps(reply.answer))
         used = use_of(ready.question, settings, ready.took + _spent(call), reply.served)
         task = replace(ready.task, state="done", attempts=ready.task.attempts + 1, error="")
@@ -256,8 +263,9 @@ class Judging:
     def _failed_call(self, asking: _Asking, error: JudgeError, now: dt.datetime) -> Done:
         ready = asking.ready
         if error.outcome in _OF_ENDPOINT and error.may_retry:
-            self._failures += 1
-            self._resume_at = now + pause(self._failures, error)
+            # What was under way together fails together: that is one outage, however many calls it were.
+            self._failures += asking.at >= self._resume_at
+            self._resume_at = max(self._resume_at, now + pause(self._failures, error))
         call = self._call(asking, error.outcome, error)
         took = ready.took + _spent(call)
         done = after_failure(ready.task, ready.question, error, took, self._judge.settings, self._rules, now)
@@ -272,6 +280,7 @@ class Judging:
             task=ready.task,
             at=asking.at,
             content=ready.asked.digest,
+            asked=_how(settings, ready.asked, took.manner),
             prompt=ready.asked.prompt,
             outcome=outcome,
             served=took.served,
@@ -321,6 +330,13 @@ class Judging:
         left = judging.waiting(self._store, judge)
         self._meters.put(names.JUDGE_WAITING, left.tasks, judge)
         self._meters.replace(names.JUDGE_OLDEST, {(judge,): left.oldest.timestamp()} if left.oldest else {})
+
+
+def _how(settings: JudgeSettings, asked: Asked, manner: Manner | None) -> dict[str, Any]:
+    """How a question was put, for whoever checks a judge."""
+    form, temperature = manner or (None, None)
+    told = {"format": form, "temperature": temperature}
+    return {"url": settings.url, **told, "redacted": settings.redact, "limit": asked.limit}
 
 
 def _spent(call: Call) -> Spent:

@@ -174,7 +174,8 @@ class Rescoring:
         known = set(QUESTIONS) if request.judge else self._names()
         for name in request.evaluators:
             if name not in known:
-                raise ConfigError(f"evaluator {name!r} is unknown; allowed: {', '.join(sorted(known))}")
+                wrong = "is not one that can be judged" if request.judge else "is unknown"
+                raise ConfigError(f"evaluator {name!r} {wrong}; allowed: {', '.join(sorted(known))}")
 
     def _names(self) -> set[str]:
         bundles = (self._configured.bundle, *self._configured.channels.values())

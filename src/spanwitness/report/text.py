@@ -13,6 +13,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from spanwitness.identity import JUDGE_AGENT, JUDGE_SERVICE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -86,13 +88,14 @@ def span(seconds: float) -> str:
 
 
 def place(row: Mapping[str, Any]) -> str:
-    """Where a model is expected: tenant, service, agent and kind of call."""
+    """Where a model is expected: tenant, service, agent and kind of call; and whether it judges, and serves nobody."""
+    judges = (row["ServiceName"], row["AgentName"]) == (JUDGE_SERVICE, JUDGE_AGENT)
     names = (
         row["TenantId"] or "(no tenant)",
         row["ServiceName"] or "(no service)",
         row["AgentName"] or "(no agent)",
     )
-    return f"{' / '.join(names)}, {row['StepKind'] or '(no kind)'}"
+    return f"{' / '.join(names)}, {row['StepKind'] or '(no kind)'}{' (the judge that scores)' if judges else ''}"
 
 
 def columns() -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -58,7 +59,7 @@ WHERE ({_KEY}) IN (SELECT {_KEY} FROM judge_tasks WHERE State = 'waiting' AND Ju
 _LAST: Final = """
 SELECT ConversationId, Revision, Evaluator, max(Scoring) AS scoring,
        argMax(tuple(State, Attempts, Error), (Scoring, UpdatedAt)) AS told
-FROM judge_tasks
+FROM judge_tasks FINAL
 WHERE TenantId = {tenant:String} AND ConversationId IN {conversations:Array(String)} AND Judge = {judge:String}
 GROUP BY ConversationId, Revision, Evaluator
 """
@@ -75,6 +76,7 @@ SELECT Content, ConversationId = {conversation:String} AS own, toUnixTimestamp64
 FROM judge_calls
 WHERE TenantId = {tenant:String} AND Judge = {judge:String} AND Outcome = 'answered'
   AND CalledAt >= fromUnixTimestamp64Milli({since:Int64}) AND Content IN {contents:Array(String)}
+  AND JSONExtractString(Asked, 'url') = {url:String}
 GROUP BY Content, own
 """
 
@@ -130,12 +132,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a judge, and what became of it. `content`: digest of all that was sent."""
+    """One call of a judge, and what became of it. `content`: digest of all that was sent; `asked`: how it was sent."""
 
     id: str
     task: Task
     at: dt.datetime
     content: str
+    asked: Mapping[str, Any]
     prompt: str
     outcome: str
     served: str = ""
@@ -223,9 +226,9 @@ def spent(store: Store, tenants: Iterable[str], since: dt.datetime) -> dict[str,
 
 
 def answers(
-    store: Store, talk: tuple[str, str], judge: str, contents: Iterable[str], since: dt.datetime
+    store: Store, talk: tuple[str, str], judge: tuple[str, str], contents: Iterable[str], since: dt.datetime
 ) -> dict[tuple[str, bool], Answer]:
-    """The last answers since then to what had these digests, of a tenant.
+    """The last answers since then to what had these digests, of a tenant. `judge`: its model and its address.
 
     By digest, and whether it was asked about the conversation of `talk` (tenant, conversation) or about another one
     that was word for word the same.
@@ -233,7 +236,8 @@ def answers(
     parameters = {
         "tenant": talk[0],
         "conversation": talk[1],
-        "judge": judge,
+        "judge": judge[0],
+        "url": judge[1],
         "contents": sorted(set(contents)),
         "since": _milliseconds(since),
     }
@@ -323,6 +327,7 @@ def _call_row(call: Call) -> dict[str, Any]:
         "JudgeModel": call.served,
         "JudgePrompt": call.prompt,
         "Content": call.content,
+        "Asked": json.dumps(call.asked),
         "Outcome": call.outcome,
         "InputTokens": call.input_tokens,
         "OutputTokens": call.output_tokens,

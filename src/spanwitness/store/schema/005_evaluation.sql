@@ -52,6 +52,8 @@ CREATE TABLE IF NOT EXISTS judge_calls
     JudgePrompt LowCardinality(String),
     -- Digest of all that was sent.
     Content String,
+    -- JSON, of how that was: url, format, temperature, redacted, limit (characters of a tool result).
+    Asked String CODEC(ZSTD(3)),
     -- answered, unusable, refused, limited, timeout, unreachable or error.
     Outcome LowCardinality(String),
     InputTokens UInt32,
