@@ -439,7 +439,7 @@ class TestConfig:
             '[evaluate.by_channel.sms]\nevaluators = ["PII"]\nthresholds = { PII = 0.5 }\n'
             '[evaluators.TaskCompletion]\nwrites = ["send"]\n'
             '[judge]\nmodel = "model-1"\nurl = "https://models.internal/t0ken/v1"\nbudget = 2.5\n'
-            "input_price = 1\noutput_price = 2\n"
+            "input_price = 1\noutput_price = 2\nbudget_by_tenant = { b = 5, a = 1 }\n"
         )
         lines = run("check-config", file).stdout.splitlines()
         assert [line for line in lines if "evaluate" in line or "judge" in line] == [
@@ -447,7 +447,7 @@ class TestConfig:
             "  evaluate   PII, threshold 1.0",
             "  evaluate   channel sms: PII, threshold 0.5",
             '  evaluate   with TaskCompletion.writes = ["send"]',
-            "  judge      model-1 at models.internal, at most 2.5 USD a tenant and day, without personal data",
+            "  judge      model-1 at models.internal, at most 2.5 USD a tenant and day, but of its own for a, b, without personal data",
         ]
 
 

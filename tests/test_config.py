@@ -254,6 +254,7 @@ def test_what_is_not_set_keeps_its_default() -> None:
             {"stores": {}},
             f"unknown key stores; allowed: {', '.join(field.name for field in dataclasses.fields(Config))}",
         ),
+        ({"judge": {"redact": False}}, "judge.redact has no effect without judge.model; '' asks nobody"),
         ({"judge": {"budget": -1}}, "judge.budget = -1: allowed is a number of USD, zero or more"),
         ({"judge": {"concurrency": 0}}, "judge.concurrency = 0: allowed is a whole number from 1 to 64"),
         ({"judge": {"url": "http://me:word@host"}}, f"judge.url = '...': allowed is {URL}"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spanwitness.contract.document import Draft, files_in, parse, read
-from spanwitness.contract.explain import explain
+from spanwitness.contract.explain import explain, fields_told
 from spanwitness.errors import ConfigError
 from spanwitness.model import BundleTerms, Contract
 
@@ -224,3 +224,8 @@ def test_an_empty_contract_is_explained_too() -> None:
         "approved",
         "gpt-4o: gpt-4o of any provider, any snapshot",
     )
+
+
+def test_a_credential_among_the_fields_is_not_shown() -> None:
+    told = list(fields_told({"Polite": {"api_key": "hunter2", "max_tokens": 50}}))
+    assert told == ["Polite.api_key = (not shown)", "Polite.max_tokens = 50"]

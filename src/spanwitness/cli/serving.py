@@ -183,6 +183,8 @@ def _judging(judge: JudgeConfig) -> str:
     if not judge.model:
         return "no language model is asked"
     budget = f"at most {judge.budget:g} USD a tenant and day" if judge.budget else "no budget"
+    if judge.budget_by_tenant:
+        budget += f", but of its own for {', '.join(sorted(judge.budget_by_tenant))}"
     kept = "without personal data" if judge.redact else "with personal data"
     return f"{judge.model} at {urlsplit(judge.url).hostname}, {budget}, {kept}"
 

@@ -353,12 +353,17 @@ _SECTIONS: Final[dict[str, tuple[type, dict[str, Callable[[Any], Any]]]]] = {
 }
 
 
+_NEEDED: Final = {"forward": ("endpoint", "turns forwarding off"), "judge": ("model", "asks nobody")}
+"""Without which key a section has no effect."""
+
+
 def _section(name: str, tree: Any) -> Any:
     if name == _EVALUATORS:
         return values.setting(name, tree, evaluate.parameters)
     kind, keys = _SECTIONS[name]
     read = values.section(name, keys, tree)
-    if name == "forward" and read and "endpoint" not in read:
+    needed, off = _NEEDED.get(name, ("", ""))
+    if needed and read and needed not in read:
         first = next(iter(read))
-        raise ConfigError(f"forward.{first} has no effect without forward.endpoint; '' turns forwarding off")
+        raise ConfigError(f"{name}.{first} has no effect without {name}.{needed}; '' {off}")
     return kind(**read)

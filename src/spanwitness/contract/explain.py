@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from spanwitness.contract import is_glob, provider_in
 from spanwitness.model_names import parse
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from spanwitness.contract.document import Draft
     from spanwitness.model import Contract
+
+
+# What evaluators of other packages may call their credentials.
+_SECRET: Final = re.compile(r"(?:key|token|secret|password|credentials?)$", re.IGNORECASE)
 
 
 def explain(draft: Draft) -> list[tuple[str, str]]:
@@ -78,5 +83,5 @@ def fields_told(parameters: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         for key, value in given.items():
             # Rules may be long: how many there are is told, and the file says which.
             long = isinstance(value, list) and any(isinstance(entry, dict) for entry in value)
-            told = json.dumps(value, ensure_ascii=False, default=str)
+            told = json.dumps(value, ensure_ascii=False, default=str) if not _SECRET.search(key) else "(not shown)"
             yield f"{name}.{key}{f': tables, {len(value)} of them' if long else f' = {told}'}"
