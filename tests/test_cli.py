@@ -447,7 +447,10 @@ class TestConfig:
             "  evaluate   PII, threshold 1.0",
             "  evaluate   channel sms: PII, threshold 0.5",
             '  evaluate   with TaskCompletion.writes = ["send"]',
-            "  judge      model-1 at models.internal, at most 2.5 USD a tenant and day, but of its own for a, b, without personal data",
+            (
+                "  judge      model-1 at models.internal, at most 2.5 USD a tenant and day, but of its own for a, b, "
+                "without personal data"
+            ),
         ]
 
 

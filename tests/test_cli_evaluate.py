@@ -65,7 +65,12 @@ def test_the_coverage_and_the_mean_with_its_n_stand_at_the_end(talks: Path) -> N
     result = run(talks, "--evaluators", "TaskCompletion")
     last, passed = result.stdout.splitlines()[-2:]
     assert last.split() == ["TaskCompletion", "1", "1", "0", "1", "(1)"]
-    assert passed.strip() == "1 (>= 1)"
+    assert passed.strip() == "1 of 1 (>= 1)"
+
+
+def test_where_nothing_was_scored_nothing_failed(talks: Path) -> None:
+    talks.write_text(f"{json.dumps(GREETING)}\n")
+    assert run(talks, "--evaluators", "TaskCompletion").stdout.splitlines()[-1].strip() == "0 of 0 (>= 1)"
 
 
 def test_at_80_columns_the_names_of_all_stand_whole_beside_ten_thousand(

@@ -87,7 +87,7 @@ def test_the_meaning_as_json(rules: Path) -> None:
 def test_tests_of_the_file_that_hold(rules: Path, options: tuple[str, ...]) -> None:
     rules.write_text(RULES + TEST % "broken")
     result = run(rules, *options)
-    assert (result.exit_code, result.stderr) == (0, "spanwitness: 1 test of the rule file ran\n")
+    assert (result.exit_code, result.stderr) == (0, "spanwitness: 1 test of the rule file ran, 1 held\n")
 
 
 def test_a_test_of_the_file_that_does_not_hold(rules: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_test_of_the_file_that_does_not_hold(rules: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
         "spanwitness: test 'no promise': rule no_promises: expected kept, got broken at message 0",
-        "spanwitness: 1 test of the rule file ran",
+        "spanwitness: 1 test of the rule file ran, 0 held",
         "spanwitness: 1 failed",
     ]
 

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spanwitness.cli import app
+from spanwitness.store import open_store, rows
 from spanwitness.testing import chat, framed, trace_request, until
 
 if TYPE_CHECKING:
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
     from tests.conftest import Serve
 
 CALLS = [chat(1, 1, 0, "c"), chat(2, 1, 10, "d")]
+JUDGED = {
+    "TenantId": "acme",
+    "ConversationId": "c",
+    "Revision": 1,
+    "Evaluator": "Groundedness",
+    "EvaluatorVersion": "judge-1",
+    "Judge": "model-1",
+    "Status": "completed",
+    "Score": 1.0,
+}
 CONFIG = '[evaluate]\nevaluators = ["CustomerAgentHumanEscalation", "Fixed"]\n[evaluators.Fixed]\nclass = "{}:Fixed"\n'
 FIXED = """
 from dataclasses import dataclass
@@ -54,11 +65,14 @@ def found(result: Result) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A store with two conversations; tests leave it as it is."""
+    """A store with two conversations, of which a judge scored one; tests leave it as it is."""
     folder = tmp_path_factory.mktemp("recorded")
     file, url = folder / "a.otlp", f"chdb://{folder / 'store'}"
     file.write_bytes(framed([trace_request(CALLS)]))
     told(run("import", file, "--store", url))
+    store = open_store(url)
+    store.insert("scores", rows.table([JUDGED]))
+    store.close()
     return url
 
 
@@ -68,6 +82,14 @@ def test_what_is_the_same_is_said_to_be(recorded: str) -> None:
         "2 conversations scored again: 2 scores, 0 changed, 0 new, 2 unchanged, 0 failed\n"
         "  from passed to not passed: 0; from not passed to passed: 0\n"
     )
+
+
+def test_what_a_judge_scored_is_said_to_stay_as_it_is(recorded: str) -> None:
+    asked = ("rescore", "--evaluator", "Groundedness", "--dry-run", "--store", recorded)
+    stays = "  1 judged score keeps its threshold and verdict: rescore --judge asks anew"
+    assert told(run(*asked)).splitlines()[-1] == stays
+    assert found(run(*asked, "--json"))["judged"] == 1
+    assert stays not in told(run(*asked, "--conversation", "d"))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spanwitness.api import Pointer, ServeClient
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from spanwitness.config import Config
+    from spanwitness.pipeline import ReviewRules
 
 
 class Access(Protocol):
@@ -62,7 +64,7 @@ class _Direct:
     def close(self, conversation: str, tenant: str | None) -> dict[str, int]:
         now: dt.datetime = utc_now()
         TraceIndex(self._store).catch_up(now)
-        swept = Review(self._store, review_rules(self._config)).close_one(conversation, now, tenant)
+        swept = Review(self._store, self._rules).close_one(conversation, now, tenant)
         return swept.counts()
 
     def declare(self, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,13 +86,23 @@ class _Direct:
         return record_told(self._store, told, utc_now(), configured_by(self._config))
 
     def rescore(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        rules, store, now = review_rules(self._config), self._store, utc_now()
-        contracts = ContractBook(store, rules.bundle)
-        rescoring = Rescoring(store, contracts, rules.bundle, rules.judge, self._touched.add)
-        done = rescoring.page(Request.of(told), now)
-        if done.after is None:  # no review runs here that would do it
-            self._touched.refresh(Ledger(store), ScoreShifts(store), now)
+        request, now = Request.of(told), utc_now()
+        done = self._rescoring.page(request, now)
+        if done.after is None and not request.dry_run:  # no review runs here that would do it
+            self._touched.refresh(Ledger(self._store), ScoreShifts(self._store), now)
         return done.told()
+
+    @cached_property
+    def _rules(self) -> ReviewRules:
+        """Made when first needed: most commands only read."""
+        return review_rules(self._config)
+
+    @cached_property
+    def _rescoring(self) -> Rescoring:
+        """One for all pages of a request: what is configured and agreed is not loaded again for each."""
+        rules = self._rules
+        contracts = ContractBook(self._store, rules.bundle)
+        return Rescoring(self._store, contracts, rules.bundle, rules.judge, self._touched.add)
 
 
 def rescore_request(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from spanwitness.identity import JUDGE_AGENT, JUDGE_SERVICE
+from spanwitness.identity import JUDGE_ROLE
 from spanwitness.model import Slot
 
 if TYPE_CHECKING:
@@ -57,22 +57,30 @@ _GIVEN_AGAIN: Final = f"""
     (SELECT ConversationId, Revision, Evaluator, Judge, toUInt32(Scoring - 1) FROM scores
      WHERE {_PICKED} AND Scoring > 0)"""
 
+# A score by other rules is of another measure, though the evaluator is the same.
+_MEASURE: Final = """
+    concat(EvaluatorVersion, if(JSONExtractString(Details, 'rules_version') = '', '',
+                                concat(' (rules ', JSONExtractString(Details, 'rules_version'), ')')))"""
+
 SCORES: Final = f"""
 SELECT if(has({{before:Array(String)}}, ConversationId), 'before', 'after') AS Side, Evaluator, Judge, EvaluatorVersion,
        arraySort(groupArrayIf(assumeNotNull(Score), Told)) AS Scores, countIf(Told AND isNotNull(Passed)) AS Judged,
        countIf(Told AND ifNull(Passed, false)) AS Passes,
        groupUniqArrayIf(assumeNotNull(Threshold), Told AND isNotNull(Threshold)) AS Thresholds
 FROM (
-    SELECT *, Status = 'completed' AND isNotNull(Score) AS Told FROM scores FINAL
+    SELECT * REPLACE ({_MEASURE} AS EvaluatorVersion), Status = 'completed' AND isNotNull(Score) AS Told
+    FROM scores FINAL
     WHERE {_PICKED} AND (ConversationId, Revision) IN {_NEWEST}
       AND (ConversationId, Revision, Evaluator, Judge, Scoring) NOT IN {_GIVEN_AGAIN}
       -- A judge that is swapped does nothing to scores that it did not give.
-      AND (Judge != '' OR {{service:String}} != '{JUDGE_SERVICE}' OR {{agent:String}} != '{JUDGE_AGENT}')
+      AND (Judge != '' OR {{kind:String}} != '{JUDGE_ROLE}')
 )
 GROUP BY Side, Evaluator, Judge, EvaluatorVersion
 ORDER BY Side, Evaluator, Judge, EvaluatorVersion
 """
-"""By side, evaluator, judge and version: the scores, how many had a threshold, how many met it, and which it was."""
+"""By side, evaluator, judge and version, with its rules where it has any: `1 (rules 1a2b3c4d)`.
+
+The scores, how many had a threshold, how many met it, and which it was."""
 
 COSTS: Final = f"""
 SELECT if(has({{before:Array(String)}}, ConversationId), 'before', 'after') AS Side,

@@ -62,6 +62,14 @@ JUDGE_SERVICE: Final = "spanwitness"
 JUDGE_AGENT: Final = "judge"
 """AgentName of the same."""
 
+JUDGE_ROLE: Final = "judge"
+"""StepKind of the same. It alone decides: a sender may choose any service and agent, and no span has this kind."""
+
+
+def is_judge(role: str) -> bool:
+    """Whether a slot of this role, StepKind in the ledger, is of what judges. No sender can pass for it."""
+    return role == JUDGE_ROLE
+
 
 def split_candidate(candidate: str) -> tuple[str, str]:
     """(key, id) of a candidate `trust|start|key|id`; ('', '') where there is none."""

@@ -118,8 +118,9 @@ def test_a_second_time_is_told_as_that() -> None:
 
 
 def test_nobody_takes_the_judge_for_an_agent_of_theirs() -> None:
-    told = summary(a_swap(ServiceName="spanwitness", AgentName="judge"))
+    told = summary(a_swap(ServiceName="spanwitness", AgentName="judge", StepKind="judge"))
     assert told.startswith("Silent model swap of the judge that scores: tenant=acme service=spanwitness agent=judge ")
+    assert summary(a_swap(ServiceName="spanwitness", AgentName="judge")).startswith("Silent model swap: ")
 
 
 @pytest.mark.parametrize(

@@ -61,9 +61,7 @@ def test_rules_kept_among_those_triggered_the_worst_first() -> None:
     score = judged(Message("user", "Close it."), CLOSE, BYE)
     assert score.score == pytest.approx(1 / 3)
     assert (score.status, score.label, score.mode) == ("completed", "broken_critical", "rules")
-    assert score.explanation == (
-        "1 of 3 rules that were triggered were kept. Broken: look (critical, 1x), soft (minor, 1x)."
-    )
+    assert score.explanation == "Kept: 1 of 3 triggered rules. Broken: look (critical, 1x), soft (minor, 1x)."
     assert [(each.rule, each.message_index) for each in score.evidence] == [("look", 1), ("soft", 1)]
     assert [(rule["name"], rule["state"]) for rule in score.details["rules"]] == [
         ("look", "broken"),
@@ -85,6 +83,12 @@ def test_rules_kept_among_those_triggered_the_worst_first() -> None:
 def test_all_kept() -> None:
     score = judged(Message("user", "Hello."), BYE)
     assert (score.score, score.label, score.evidence) == (1.0, "kept", ())
+    assert score.explanation == "Kept: 2 of 2 triggered rules."
+
+
+def test_one_rule_is_no_rules() -> None:
+    score = judged(Message("user", "Hello."), BYE, rules=RULES[2:3])
+    assert score.explanation == "Kept: 1 of 1 triggered rule."
 
 
 def test_many_places_of_one_rule_are_counted_and_twenty_told() -> None:

@@ -40,6 +40,13 @@ def test_details_hold_the_customers_message_at_which_each_turn_shows() -> None:
     assert got.details == {"turns": [[2, 1.0], [4, 0.0], [6, 0.75]], "handled": 2}
 
 
+def test_the_score_is_told_apart_from_the_share_of_turns_that_were_handled() -> None:
+    got = judged(GOOD, BAD, LESSER)
+    assert got.score == pytest.approx(1.75 / 3)
+    assert got.explanation.startswith("2 of 3 turns handled")
+    assert "the score is their mean" in got.explanation
+
+
 def test_the_evidence_is_what_went_wrong_in_turns_not_handled() -> None:
     got = judged(GOOD, BAD, LESSER)
     assert [(each.rule, each.message_index) for each in got.evidence] == [("rejected", 4), ("corrected", 4)]

@@ -90,6 +90,13 @@ def test_what_goes_without_tls_over_a_network_is_said(url: str, keys: list[str])
     assert JudgeSettings(url, "m").in_the_clear == keys
 
 
+def test_of_its_address_the_record_keeps_what_is_no_secret() -> None:
+    one, other = (JudgeSettings(f"https://judge.example:8443/{path}/v1", "m") for path in ("of-us", "of-others"))
+    assert one.origin == other.origin == "https://judge.example:8443"
+    assert JudgeSettings("http://[::1]:8000", "m").origin == "http://[::1]:8000"
+    assert (one.url_digest, other.url_digest) == ("bd29756b", "3f4e8b17")
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

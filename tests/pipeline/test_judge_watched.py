@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from spanwitness.model import Contract
+from spanwitness.identity import is_judge
+from spanwitness.model import Contract, Slot
 from spanwitness.pipeline import Register, Review
+from spanwitness.pipeline.ledger import Ledger
+from spanwitness.pipeline.score_shift import ScoreShifts
+from spanwitness.pipeline.touched import Touched
 from spanwitness.store.contracts import insert_contracts
+from spanwitness.tag.dialects import DIALECTS
 from spanwitness.testing import EPOCH, chat, trace_request
 from tests.pipeline.judges import MODEL, SERVED, Bench, failure
 
@@ -19,7 +24,8 @@ if TYPE_CHECKING:
 
 MINI = "gpt-4o-mini-2024-07-18"
 AGENTS = "ServiceName = 'claims'"
-JUDGES = "ServiceName = 'spanwitness'"
+JUDGES = "ServiceName = 'spanwitness' AND StepKind = 'judge'"
+NAMESAKES = "ServiceName = 'spanwitness' AND StepKind = 'llm'"
 
 
 def talk(number: int) -> bytes:
@@ -52,7 +58,7 @@ def versions(bench: Bench, where: str) -> list[tuple[Any, ...]]:
 
 def test_what_answered_as_judge_is_a_version_in_a_slot_of_its_own(bench: Bench) -> None:
     judged(bench, 1, 2)
-    assert versions(bench, JUDGES) == [("judge", "llm", f"openai/{SERVED}", 2, 2, 1.0)]
+    assert versions(bench, JUDGES) == [("judge", "judge", f"openai/{SERVED}", 2, 2, 1.0)]
     assert versions(bench, AGENTS) == [("", "llm", "openai/gpt-4o-2024-08-06", 2, 2, 1.0)]
 
 
@@ -87,6 +93,25 @@ def test_a_contract_is_about_agents_and_not_about_the_judge(bench: Bench) -> Non
     bench.turns()
     bench.sweep()
     assert {row["Class"] for row in swaps(bench)} == {"mismatch"}
+
+
+def test_an_agent_that_is_named_like_the_judge_is_held_to_its_contract_and_told_apart(bench: Bench) -> None:
+    contract = Contract("acme", 1, EPOCH - dt.timedelta(days=1), approved=("gpt-4o-2024-08-06",))
+    insert_contracts(bench.lanes.store, [contract], EPOCH)
+    span = chat(1, 1, 10.0, "c01", served=MINI, attributes={"gen_ai.agent.name": "judge"})
+    bench.close(trace_request([span], service="spanwitness"))
+    bench.turns()
+    bench.sweep()
+    assert versions(bench, NAMESAKES) == [("judge", "llm", f"openai/{MINI}", 1, 1, 1.0)]
+    assert versions(bench, JUDGES) == [("judge", "judge", f"openai/{SERVED}", 1, 1, 1.0)]
+    assert {row["Class"] for row in swaps(bench, NAMESAKES)} == {"unapproved", "mismatch"}
+    assert swaps(bench) == []
+
+
+def test_no_span_can_have_the_judges_role() -> None:
+    kinds = {kind for dialect in DIALECTS for way in dialect.kinds for kind in way.steps.values()}
+    assert "llm" in kinds
+    assert not any(map(is_judge, kinds | {"stt", "tts"}))
 
 
 def test_an_answer_that_cannot_be_used_tells_all_the_same_who_gave_it(bench: Bench) -> None:
@@ -137,6 +162,43 @@ def test_the_score_shift_of_an_agents_swap_has_the_judges_scores_once_they_are_t
     (swap,) = (row for row in swaps(bench, AGENTS) if row["Class"] == "version")
     shift = orjson.loads(swap["ScoreShift"])[f"TaskCompletion/{MODEL}"]
     assert (shift["before"], shift["after"], shift["n_before"], shift["n_after"]) == (1.0, 0.0, 1, 1)
+
+
+def shift_of_agents(bench: Bench) -> tuple[int, Any]:
+    """How many scores of the judge are told after the agents' swap, and when an entry was last written."""
+    (swap,) = (row for row in swaps(bench, AGENTS) if row["Class"] == "version")
+    (written,) = bench.lanes.rows(f"SELECT max(UpdatedAt) AS at FROM model_swaps WHERE {AGENTS}")
+    return orjson.loads(swap["ScoreShift"])[f"TaskCompletion/{MODEL}"]["n_after"], written["at"]
+
+
+def swapped(bench: Bench) -> None:
+    """The agents' model was swapped, and the judge has not been asked yet about what came since."""
+    judged(bench, 1)
+    bench.close(trace_request([chat(2, 1, 20.0, "c02", served=MINI)]))
+    assert shift_of_agents(bench)[0] == 0
+
+
+def test_killed_before_the_score_shift_was_brought_up_to_date_the_next_process_does_it(bench: Bench) -> None:
+    swapped(bench)
+    bench.turns()
+    Review(bench.lanes.store, bench.review_rules).sweep(bench.lanes.clock.advance(seconds=1))
+    known, written = shift_of_agents(bench)
+    assert known == 1
+    Review(bench.lanes.store, bench.review_rules).sweep(bench.lanes.clock.advance(seconds=1))
+    assert shift_of_agents(bench) == (1, written), "what has not changed is not written again"
+
+
+def test_a_sweep_in_a_hurry_leaves_the_score_shift_to_the_next(bench: Bench) -> None:
+    swapped(bench)
+    store, now = bench.lanes.store, bench.lanes.clock()
+    touched = Touched(store)
+    touched.refresh(Ledger(store), ScoreShifts(store), now)
+    bench.turns()
+    touched.add({Slot("acme", "claims", "", "llm"): 0})
+    touched.refresh(Ledger(store), ScoreShifts(store, lambda: True), now)
+    assert shift_of_agents(bench)[0] == 0
+    touched.refresh(Ledger(store), ScoreShifts(store), now)
+    assert shift_of_agents(bench)[0] == 1
 
 
 def test_a_change_of_the_judge_is_declared_as_any_other(bench: Bench) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
@@ -47,6 +47,11 @@ class Steps:
 
 class StepsAnew(Steps):
     version: ClassVar[str] = "2"
+
+
+class StepsByOtherRules(Steps):
+    def evaluate(self, conversation: Conversation) -> Score:
+        return replace(Steps.evaluate(self, conversation), details={"rules_version": "1a2b3c4d"})
 
 
 class Broken(Steps):
@@ -111,6 +116,14 @@ def test_a_new_version_is_another_verdict_and_the_first_is_kept(again: Again) ->
     assert again.scores("scores FINAL") == [("a", "1", 1.0, 0), ("a", "2", 1.0, 1)]
     assert again.scores() == [("a", "2", 1.0, 1)]
     assert [slot.service for slot in again.touched] == ["claims"]
+
+
+def test_the_same_score_by_other_rules_is_another_verdict(again: Again) -> None:
+    again.close("a")
+    again.install(StepsByOtherRules())
+    assert counts(again()) == (1, 1, 0, 1, 0, 0)
+    assert counts(again()) == (1, 1, 0, 0, 1, 0)
+    assert again.scores("scores FINAL") == [("a", "1", 1.0, 0), ("a", "1", 1.0, 1)]
 
 
 def test_a_verdict_that_comes_back_is_a_verdict_of_its_own(again: Again) -> None:

@@ -258,7 +258,7 @@ class TestLaterScores:
         use = JudgeUse(judge, served=f"{judge}-1") if judge else None
         score = Score("TaskCompletion", "1", None if failed else 1.0, "", status, "", judge=use)
         talk = Conversation((), "acme", "a")
-        row = score_row(talk, score, 1.0, outbox.lanes.clock.advance(minutes=1), scoring)
+        row = {**score_row(talk, score, 1.0, outbox.lanes.clock.advance(minutes=1)), "Scoring": scoring}
         insert_scores(outbox.lanes.store, [row])
 
     def test_each_goes_once_and_after_those_of_its_revision(self, outbox: Outbox) -> None:

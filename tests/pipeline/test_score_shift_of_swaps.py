@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
@@ -41,6 +41,17 @@ class FullAnswersAnew(FullAnswers):
     """The same, in a later version."""
 
     version: ClassVar[str] = "2"
+
+
+@dataclass(frozen=True, slots=True)
+class ByRules(FullAnswers):
+    """The same, by rules that a contract may change."""
+
+    rules: str = ""
+
+    def evaluate(self, conversation: Conversation) -> Score:
+        score = FullAnswers.evaluate(self, conversation)
+        return replace(score, details={"rules_version": self.rules})
 
 
 def lanes_of(store: Store, evaluator: FullAnswers | None = None) -> Lanes:
@@ -96,6 +107,21 @@ def test_scores_of_another_version_of_the_evaluator_are_not_compared(store: Stor
     answer(later, 1, MINI)
     shift = shift_of(store)
     assert (shift["compared"], shift["n_before"], shift["n_after"], shift["difference"]) == (False, 1, 1, None)
+
+
+@pytest.mark.parametrize(("rules", "compared"), [("bbbb2222", False), ("aaaa1111", True)])
+def test_what_other_rules_did_is_not_told_of_the_swap(store: Store, rules: str, compared: bool) -> None:
+    answer(lanes_of(store, ByRules("aaaa1111")), 0)
+    answer(lanes_of(store, ByRules(rules)), 1, MINI)
+    shift = shift_of(store)
+    version = "1 (rules aaaa1111)" if compared else ""
+    assert (shift["compared"], shift["evaluator_version"], shift["n_before"], shift["n_after"]) == (
+        compared,
+        version,
+        1,
+        1,
+    )
+    assert (shift["difference"] is not None) == compared
 
 
 def test_only_the_newest_revision_is_scored(store: Store) -> None:

@@ -82,6 +82,7 @@ _SCORE = {
     "EvaluatorVersion": "1",
     "Judge": "",
     "JudgeModel": "",
+    "JudgePrompt": "",
     "Status": "completed",
     "Mode": "evidence",
     "Score": 0.5,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from spanwitness.model import BundleTerms, Contract
 from spanwitness.report import contracts
+from spanwitness.report.sql import fetch
 from spanwitness.store.contracts import insert_contracts
 
 if TYPE_CHECKING:
     from spanwitness.store import Store
-    from tests.report.conftest import Printed
+    from tests.report.conftest import Printed, Record
 
 BEGIN = dt.datetime(2025, 11, 1, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -98,7 +101,7 @@ def test_a_row_has_the_columns_of_the_table_and_what_changed(report_store: Store
         "threshold of TaskCompletion: 0.8 -> 0.9",
         "judged + PII",
         "TaskCompletion.max_agent_turns: 40 -> 25",
-        "TaskCompletion.rules: 2 tables -> 1 table",
+        "TaskCompletion.rules: rule b gone",
         'TaskCompletion.writes: ["send"] -> its default',
         "channel sms: evaluator + PII",
         "channel voice: evaluator - PII",
@@ -109,6 +112,63 @@ def test_a_row_has_the_columns_of_the_table_and_what_changed(report_store: Store
         "notice: 14 d -> 1.5 d",
     ]
     orjson.dumps([first, second])
+
+
+def changed(store: Store, tenant: str, before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[str]:
+    """What a version with other rules is told to have changed."""
+    first, second = ({"CustomerAgentPromptConformance": {"rules": rules}} for rules in (before, after))
+    later = replace(FIRST, version=2, parameters=second, text="# other rules")
+    put(store, tenant, replace(FIRST, parameters=first), later)
+    told: list[str] = contracts.rows(store.ask, tenant=tenant)[1]["Changes"]
+    return told
+
+
+def test_it_is_told_which_rule_changed_and_how(report_store: Store) -> None:
+    kept = {"name": "kept", "forbid_call": "delete"}
+    refund = {"name": "refund", "forbid_call": "refund", "when": {"args.amount": {"above": 100}}}
+    softer = {"name": "refund", "require_call": "refund", "when": {"args.amount": {"above": 5000}}}
+    names = "CustomerAgentPromptConformance.rules"
+    assert changed(report_store, "rule-edited", [kept, refund], [kept, softer]) == [
+        f'{names}: rule refund.forbid_call: "refund" -> not set',
+        f'{names}: rule refund.require_call: not set -> "refund"',
+        f'{names}: rule refund.when: {{"args.amount": {{"above": 100}}}} -> {{"args.amount": {{"above": 5000}}}}',
+    ]
+    assert changed(report_store, "rule-replaced", [kept], [softer]) == [
+        f"{names}: rule refund added",
+        f"{names}: rule kept gone",
+    ]
+    assert changed(report_store, "rule-moved", [kept, refund], [refund, kept]) == [
+        f"{names}: the rules stand in another order"
+    ]
+    assert changed(report_store, "rule-unnamed", [{"why": "a"}], [{"why": "b"}]) == [f'{names}: rule 1.why: "a" -> "b"']
+
+
+def test_of_a_long_value_the_part_is_told_that_differs(report_store: Store) -> None:
+    before, after = ([{"name": "a", "why": f"{'x' * 5000}{word}{'y' * 5000}"}] for word in ("old", "new"))
+    (told,) = changed(report_store, "rule-long", before, after)
+    was, now = (f"...{'x' * 20}{word}{'y' * 54}..." for word in ("old", "new"))
+    assert told == f"CustomerAgentPromptConformance.rules: rule a.why: {was} -> {now}"
+
+
+def test_a_threshold_that_is_not_agreed_is_not_told_as_none(report_store: Store) -> None:
+    put(report_store, "loosened", replace(FIRST, thresholds={}), replace(FIRST, version=2, thresholds={"PII": 0.5}))
+    (_, loosened) = contracts.rows(report_store.ask, tenant="loosened")
+    assert loosened["Changes"] == ["threshold of PII: not in the contract -> 0.5"]
+
+
+def test_what_an_auditor_asks_tells_which_judge_answered_what(record: Record) -> None:
+    page = (Path(__file__).parents[2] / "docs/contracts.md").read_text()
+    (sql,) = re.findall(r"^## For an auditor$.*?```sql\n(.*?)```", page, re.MULTILINE | re.DOTALL)
+    record.contract(TenantId="audited")
+    record.conversation(TenantId="audited")
+    record.score(TenantId="audited", Judge="gpt-4o", JudgeModel="gpt-4o-2024-08-06", JudgePrompt="0badf00d", Scoring=0)
+    record.score(TenantId="audited", EvaluatorVersion="2", Scoring=0)
+    found = [row for row in fetch(record.ask, sql) if row["TenantId"] == "audited"]
+    names = ("EvaluatorVersion", "Judge", "JudgeModel", "JudgePrompt", "Scoring")
+    assert [tuple(row[name] for name in names) for row in found] == [
+        ("1", "gpt-4o", "gpt-4o-2024-08-06", "0badf00d", 0),
+        ("2", "", "", "", 0),
+    ]
 
 
 def test_a_version_is_to_come_or_never_held(report_store: Store) -> None:
@@ -139,13 +199,14 @@ def test_versions_are_told_with_what_was_agreed_first_and_what_changed(report_st
         "              alias + claims-prod -> gpt-4o\n"
         "              verified share: none -> 95 %\n"
         "              evaluator + TaskCompletion\n"
-        "              threshold of TaskCompletion: none -> 0.8\n"
+        "              threshold of TaskCompletion: not in the contract -> 0.8\n"
         "              judged + TaskCompletion\n"
         "              TaskCompletion.max_agent_turns: its default -> 40\n"
-        "              TaskCompletion.rules: its default -> 2 tables\n"
+        "              TaskCompletion.rules: rule a added\n"
+        "              TaskCompletion.rules: rule b added\n"
         '              TaskCompletion.writes: its default -> ["send"]\n'
         "              channel voice: evaluator + PII\n"
-        "              channel voice: threshold of PII: none -> 1\n"
+        "              channel voice: threshold of PII: as for all -> 1\n"
         "              channel voice: judged + PII\n"
         "              notice: none -> 14 d\n"
         "\n"
@@ -162,7 +223,7 @@ def test_versions_are_told_with_what_was_agreed_first_and_what_changed(report_st
         "              threshold of TaskCompletion: 0.8 -> 0.9\n"
         "              judged + PII\n"
         "              TaskCompletion.max_agent_turns: 40 -> 25\n"
-        "              TaskCompletion.rules: 2 tables -> 1 table\n"
+        "              TaskCompletion.rules: rule b gone\n"
         '              TaskCompletion.writes: ["send"] -> its default\n'
         "              channel sms: evaluator + PII\n"
         "              channel voice: evaluator - PII\n"

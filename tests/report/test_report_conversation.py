@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -9,6 +11,7 @@ import pytest
 
 from spanwitness.errors import SpanWitnessError
 from spanwitness.report import conversation
+from spanwitness.report.sql import fetch
 
 if TYPE_CHECKING:
     from tests.report.conftest import Printed, Record
@@ -261,4 +264,40 @@ def test_what_was_said_before_of_the_same_revision_is_history(record: Record, pr
     ]
     assert [(score["EvaluatorVersion"], score["Score"]) for score in row["EarlierScores"]] == [("1", 0.5)]
     shown = printed(conversation.show(record.ask, "c-1", tenant="history"))
-    assert "Earlier verdicts on this revision:\n  TaskCompletion 1: 0.5, not passed, partial, evidence, 2026-" in shown
+    earlier = "TaskCompletion 1: 0.5, not passed, threshold 1, partial, evidence, 2026-"
+    assert f"Earlier verdicts on this revision:\n  {earlier}" in shown
+
+
+def test_an_earlier_verdict_tells_its_threshold_and_the_model_that_judged(record: Record, printed: Printed) -> None:
+    record.conversation(TenantId="judged")
+    asked = {"TenantId": "judged", "Judge": "gpt-4o", "EvaluatorVersion": "judge-1", "Mode": ""}
+    record.score(**asked, JudgeModel="gpt-4o-2024-05-13", JudgePrompt="0badf00d", Threshold=0.4, Passed=True)
+    record.score(**asked, JudgeModel=FULL, Scoring=1)
+    record.score(TenantId="judged", Score=None, Passed=None, Status="not_applicable")
+    record.score(TenantId="judged", Scoring=1)
+    (row,) = conversation.rows(record.ask, "c-1", tenant="judged")
+    assert [(one["JudgeModel"], one["JudgePrompt"], one["Details"]) for one in row["EarlierScores"]] == [
+        ("", "", "{}"),
+        ("gpt-4o-2024-05-13", "0badf00d", "{}"),
+    ]
+    shown = printed(conversation.show(record.ask, "c-1", tenant="judged"), 120)
+    assert f"TaskCompletion judge-1 gpt-4o -> {FULL}  " in shown
+    assert (
+        "  TaskCompletion 1: not applicable, partial, evidence, 2026-11-20 22:24:37.901 UTC\n"
+        "  TaskCompletion judge-1 gpt-4o -> gpt-4o-2024-05-13: 0.5, passed, threshold 0.4, partial, 2026-"
+    ) in shown
+
+
+def test_the_record_page_asks_for_all_that_tells_verdicts_apart(record: Record) -> None:
+    page = (Path(__file__).parents[2] / "docs/record.md").read_text()
+    (sql,) = re.findall(r"^-- How did verdicts change,.*?$(.*?);$", page, re.MULTILINE | re.DOTALL)
+    score = {"TenantId": "asked", "ConversationId": "c-asked"}
+    record.score(**score, Judge="gpt-4o", JudgeModel=FULL, JudgePrompt="0badf00d")
+    record.score(**score, Scoring=1, Threshold=0.4, Passed=True)
+    record.score(**score)
+    names = ("Scoring", "EvaluatorVersion", "Judge", "JudgeModel", "JudgePrompt", "Threshold", "Passed")
+    assert [tuple(row[name] for name in names) for row in fetch(record.ask, sql.replace("'c-1'", "'c-asked'"))] == [
+        (0, "1", "", "", "", 1.0, False),
+        (1, "1", "", "", "", 0.4, True),
+        (0, "1", "gpt-4o", FULL, "0badf00d", 1.0, False),
+    ]

@@ -120,6 +120,48 @@ def test_thresholds_that_differ_are_told(record: Record, printed: Printed) -> No
     assert "Thresholds differ within a row" in text
 
 
+def test_other_rules_and_another_prompt_are_another_rate(record: Record, printed: Printed) -> None:
+    for number, (rules, prompt) in enumerate((("aaaa1111", "p1"), ("aaaa1111", "p1"), ("bbbb2222", "p2"))):
+        told = {"TenantId": "rules", "ConversationId": f"c-{number}"}
+        record.conversation(**told)
+        record.score(**told, Evaluator="Rules", Details=f'{{"rules_version": "{rules}"}}', Passed=number == 1)
+        record.score(**told, Evaluator="Judged", Judge="gpt", JudgePrompt=prompt, Passed=number == 1)
+    found = rates(record, "rules")
+    assert [(row["Evaluator"], row["Rules"], row["JudgePrompt"], row["Fails"], row["Judged"]) for row in found] == [
+        ("Judged", "", "p1", 1, 2),
+        ("Judged", "", "p2", 1, 1),
+        ("Rules", "aaaa1111", "", 1, 2),
+        ("Rules", "bbbb2222", "", 1, 1),
+    ]
+    text = printed(fail_rate.show(record.ask, Wanted(tenant="rules")))
+    assert all(each in text for each in ("prompt p1", "prompt p2", "rules aaaa1111", "rules bbbb2222"))
+    assert "differ within a row" not in text
+    assert "More than one model" not in text
+
+
+def test_models_that_answered_as_one_judge_and_modes_that_differ_are_told(record: Record, printed: Printed) -> None:
+    for number, (served, mode) in enumerate((("gpt-1", "judge"), ("gpt-2", "judge"), ("", "other"))):
+        told = {"TenantId": "served", "ConversationId": f"c-{number}"}
+        record.conversation(**told)
+        record.score(**told, Judge="gpt", JudgeModel=served, Mode=mode)
+    (found,) = rates(record, "served")
+    assert (found["JudgeModels"], found["Modes"]) == (["gpt-1", "gpt-2"], ["judge", "other"])
+    text = printed(fail_rate.show(record.ask, Wanted(tenant="served")))
+    assert "More than one model answered as the judge within a row." in text
+    assert "Modes differ within a row." in text
+
+
+def test_a_threshold_that_no_verdict_tells_is_not_said_to_be_none(record: Record, printed: Printed) -> None:
+    def shown(tenant: str, **columns: Any) -> str:
+        told = {"TenantId": tenant, "ConversationId": "c-1"}
+        record.conversation(**told)
+        record.score(**told, **columns)
+        return printed(fail_rate.show(record.ask, Wanted(tenant=tenant)))
+
+    assert "none" not in shown("unscored", Status="not_applicable", Mode="", **NOTHING)
+    assert "none" in shown("unbound", Threshold=None, Passed=None)
+
+
 def test_what_is_shown_says_what_counts_twice_and_how_much_there_is(record: Record, printed: Printed) -> None:
     fill(record, "shown")
     text = printed(fail_rate.show(record.ask, Wanted(by=("tenant", "model_version"), tenant="shown", limit=2)))

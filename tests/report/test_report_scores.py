@@ -110,6 +110,19 @@ Tone 1                    1               0       0  0.999 (n = 1)  0 of 0
     )
 
 
+def test_it_is_told_which_model_judged_by_what_prompt_and_on_what_details(record: Record, printed: Printed) -> None:
+    record.conversation(TenantId="served")
+    judged = {"TenantId": "served", "Judge": "gpt-4o", "JudgePrompt": "0badf00d", "Details": '{"steps":2}'}
+    record.score(**judged, JudgeModel="gpt-4o-2024-08-06")
+    record.score(**judged, JudgeModel="gpt-4o", Evaluator="Tone", Score=0.75)
+    told = [(row["JudgeModel"], row["JudgePrompt"], row["Details"]) for row in scores.rows(record.ask, tenant="served")]
+    assert told == [("gpt-4o-2024-08-06", "0badf00d", '{"steps":2}'), ("gpt-4o", "0badf00d", '{"steps":2}')]
+    text = printed(scores.show(record.ask, tenant="served"))
+    assert "TaskCompletion 1 gpt-4o -> gpt-4o-2024-08-06  " in text
+    assert "Tone 1 gpt-4o  " in text
+    assert text.count("->") == 1
+
+
 def test_the_coverage_is_of_everything_and_not_of_the_rows_listed(record: Record, printed: Printed) -> None:
     fill(record, "limited")
     text = printed(scores.show(record.ask, tenant="limited", limit=1))

@@ -10,7 +10,7 @@ import pytest
 
 from spanwitness.errors import SpanWitnessError
 from spanwitness.model import swap_id
-from spanwitness.report import swap, swap_page
+from spanwitness.report import swap, swap_page, swaps
 
 if TYPE_CHECKING:
     from tests.report.conftest import Printed, Record
@@ -175,6 +175,17 @@ def test_what_is_not_told_is_left_out(record: Record, printed: Printed) -> None:
     assert "contract            none on record for that time\n" in text
     for heading in ("What it rests on", "Shares", "Scores", "Calls", "Other entries"):
         assert heading not in text
+
+
+def test_the_contracts_models_and_shares_do_not_hold_for_the_judge(record: Record, printed: Printed) -> None:
+    terms = "version 2 'main', in force since 2026-10-21 22:24:37 UTC"
+    record.contract(TenantId="judge", Version=2, Name="main", MinVerifiedShare=0.9)
+    for kind in ("judge", "llm"):  # an agent may have any name
+        record.swap(TenantId="judge", ServiceName="spanwitness", AgentName="judge", StepKind=kind)
+    found = {row["StepKind"]: row["Id"] for row in swaps.rows(record.ask, tenant="judge")}
+    text = printed(swap.show(record.ask, found["judge"]), 180)
+    assert f"contract            {terms}; its lists of models and shares are for agents, not for the judge\n" in text
+    assert f"{terms}; approved: openai/gpt-4o; at least 90 %" in printed(swap.show(record.ask, found["llm"]), 180)
 
 
 @pytest.mark.parametrize(("since", "says"), [((3.0, 3.0), "no spread"), ((3.0,), "too few")])

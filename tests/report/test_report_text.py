@@ -121,8 +121,9 @@ def test_a_place_names_what_is_missing() -> None:
 
 
 def test_the_judge_is_not_taken_for_an_agent() -> None:
-    row = {"TenantId": "acme", "ServiceName": "spanwitness", "AgentName": "judge", "StepKind": "llm"}
-    assert place(row) == "acme / spanwitness / judge, llm (the judge that scores)"
+    row = {"TenantId": "acme", "ServiceName": "spanwitness", "AgentName": "judge", "StepKind": "judge"}
+    assert place(row) == "acme / spanwitness / judge, judge (the judge that scores)"
+    assert place({**row, "StepKind": "llm"}) == "acme / spanwitness / judge, llm"
 
 
 def test_in_a_table_ids_give_way_and_versions_do_not(printed: Printed) -> None:

@@ -70,6 +70,17 @@ def test_verdicts_given_again_do_not_replace_each_other(earlier: Store) -> None:
     ]
 
 
+def test_what_waits_and_what_came_last_are_found_without_reading_all(earlier: Store) -> None:
+    found = earlier.rows(
+        "SELECT table, name, type, expr FROM system.data_skipping_indices "
+        "WHERE table IN ('scores', 'judge_tasks') AND database = currentDatabase() ORDER BY table"
+    )
+    assert [tuple(row.values()) for row in found] == [
+        ("judge_tasks", "idx_state", "set", "State"),
+        ("scores", "idx_scored_at", "minmax", "ScoredAt"),
+    ]
+
+
 class Talk:
     """A conversation that is scored from minute to minute."""
 
@@ -95,9 +106,8 @@ class Talk:
         status: Status = "failed" if value is None else "completed"
         use = JudgeUse(judge) if judge else None
         score = Score(evaluator, version, value, "", status, "", judge=use)
-        insert_scores(
-            self.store, [score_row(Conversation((), "t", self.name, revision), score, None, self.now, scoring)]
-        )
+        row = score_row(Conversation((), "t", self.name, revision), score, None, self.now)
+        insert_scores(self.store, [{**row, "Scoring": scoring}])
 
     def latest(self) -> list[tuple[Any, ...]]:
         sql = f"""SELECT Revision, Evaluator, Judge, Scoring, Score FROM scores_latest

@@ -11,14 +11,13 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from spanwitness.identity import JUDGE_AGENT, JUDGE_SERVICE
+from spanwitness.identity import is_judge
 
 if TYPE_CHECKING:
     from spanwitness.alert import Alert, Row
     from spanwitness.model import Swap
 
 _LONGEST: Final = 200
-_JUDGE: Final = (JUDGE_SERVICE, JUDGE_AGENT)
 
 # By class: what it is called, and what it means.
 _CLASSES: Final[dict[str, tuple[str, str]]] = {
@@ -183,7 +182,7 @@ def _title(row: Row) -> str:
     if _undoes(row):
         begin = "return from a "
     again = f" (occurrence {row['Occurrence']})" if row["Occurrence"] > 1 else ""
-    of_judge = " of the judge that scores" if (row["ServiceName"], row["AgentName"]) == _JUDGE else ""
+    of_judge = " of the judge that scores" if is_judge(row["StepKind"]) else ""
     return (begin + name).capitalize() + of_judge + again
 
 

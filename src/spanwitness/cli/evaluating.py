@@ -256,6 +256,6 @@ def _summary(tallies: Sequence[_Tally]) -> Table:
         counts = [f"{tally.statuses[status]:,}" for status in ("completed", "not_applicable", "failed")]
         done = tally.statuses["completed"]
         mean = f"{tally.total / done:.4g} ({done:,})" if done else "- (0)"
-        passed = "no threshold" if tally.threshold is None else f"{tally.passes:,} (>= {tally.threshold:g})"
+        passed = "no threshold" if tally.threshold is None else f"{tally.passes:,} of {done:,} (>= {tally.threshold:g})"
         table.add_row(Middle(tally.title), *counts, lines(mean, passed))
     return table

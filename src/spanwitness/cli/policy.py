@@ -68,7 +68,8 @@ def check_policy_command(
     with told():
         file = read(rules)
         evaluator = CustomerAgentPromptConformance.from_file(rules)
-        failed = _tests(file, evaluator)
+        broken = _tests(file, evaluator)
+        failed = broken
         if on is None:
             _explain(file, as_json=as_json)
         else:
@@ -77,14 +78,15 @@ def check_policy_command(
             if not as_json:
                 console().print(_summary(tally))
         sys.stdout.flush()
-    _tell(file, failed)
+    _tell(file, broken, failed)
 
 
-def _tell(file: RuleFile, failed: int) -> None:
-    """On stderr, beside the results."""
+def _tell(file: RuleFile, broken: int, failed: int) -> None:
+    """On stderr, beside the results: how many tests of the file held, and how much failed with those of the lines."""
     number = len(file.tests)
     if number:
-        sys.stderr.write(f"spanwitness: {number} test{'' if number == 1 else 's'} of the rule file ran\n")
+        ran = f"{number} test{'' if number == 1 else 's'} of the rule file ran, {number - broken} held"
+        sys.stderr.write(f"spanwitness: {ran}\n")
     if failed:
         sys.stderr.write(f"spanwitness: {failed} failed\n")
         raise typer.Exit(1)

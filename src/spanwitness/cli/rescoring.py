@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from spanwitness.access import reach, rescore_request
 from spanwitness.app import utc_now
 from spanwitness.cli.common import ConfigOption, JsonOption, StoreOption, TenantOption, app, configured, moment, told
+from spanwitness.report.rescored import judged
 from spanwitness.report.text import count
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def rescore_command(
     """Score closed conversations again by what is in force for them now: evaluators, thresholds, calibrations.
 
     Of each the newest revision. A verdict that differs is added; earlier ones stay, and one that is the same is not
-    written again. With `--judge` nothing is scored here: the language model is asked by the server that runs, or by the
-    next, without regard to answers on record.
+    written again. What a judge scored keeps its threshold and verdict. With `--judge` nothing is scored here: the
+    language model is asked by the server that runs, or by the next, without regard to answers on record.
 
     Examples:
 
@@ -64,23 +65,20 @@ def rescore_command(
     begin, end = moment("--since", since, now), moment("--until", until, now)
     if begin and end and begin >= end:
         raise typer.BadParameter(f"{until!r}: allowed is a time after --since {since!r}", param_hint="--until")
-    request = rescore_request(
-        since=begin,
-        until=end,
-        tenant=tenant,
-        conversation=conversation,
-        evaluators=tuple(evaluator or ()),
-        judge=judge,
-        dry_run=dry_run,
-    )
+    selection: dict[str, Any] = {"since": begin, "until": end, "tenant": tenant, "conversation": conversation}
+    request = rescore_request(**selection, evaluators=tuple(evaluator or ()), judge=judge, dry_run=dry_run)
     with told(), reach(configured(config, store)) as access:
         found = _all(access, request)
+        kept = 0 if judge else judged(access.ask, evaluators=evaluator or (), **selection)
     if as_json:
-        sys.stdout.buffer.write(orjson.dumps({**found, "judge": judge, "dry_run": dry_run}) + b"\n")
+        sys.stdout.buffer.write(orjson.dumps({**found, "judged": kept, "judge": judge, "dry_run": dry_run}) + b"\n")
         sys.stdout.flush()
         return
     for line in _account(found, judge=judge, dry_run=dry_run):
         typer.echo(line)
+    if kept:
+        verb, its = ("keeps", "its") if kept == 1 else ("keep", "their")
+        typer.echo(f"  {count(kept, 'judged score')} {verb} {its} threshold and verdict: rescore --judge asks anew")
 
 
 def _all(access: Access, request: dict[str, Any]) -> Counter[str]:

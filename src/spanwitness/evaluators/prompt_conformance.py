@@ -101,7 +101,8 @@ def _untested(outcomes: Sequence[Outcome]) -> tuple[str, str]:
 
 
 def _account(triggered: Sequence[Outcome], broken: Sequence[Outcome]) -> str:
-    text = f"{len(triggered) - len(broken)} of {len(triggered)} rules that were triggered were kept."
+    kept = len(triggered) - len(broken)
+    text = f"Kept: {kept} of {len(triggered)} triggered {'rule' if len(triggered) == 1 else 'rules'}."
     if broken:
         named = [f"{each.rule.name} ({each.rule.severity}, {len(each.broken)}x)" for each in broken[:_MOST_NAMED]]
         text += f" Broken: {', '.join(named)}{', ...' if len(broken) > _MOST_NAMED else ''}."

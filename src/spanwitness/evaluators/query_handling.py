@@ -51,7 +51,7 @@ class CustomerAgentQueryHandling(ChatEvaluator):
         return self.completed(
             sum(shares) / len(shares),
             _label(good, len(shares)),
-            f"{good} of {len(shares)} turns handled, as the customer's next turns show.",
+            f"{good} of {len(shares)} turns handled, as the customer's next turns show (the score is their mean).",
             evidence=[
                 Evidence(cue, reaction.index)
                 for reaction, share in zip(found, shares, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from dataclasses import dataclass, field
@@ -65,6 +66,17 @@ class JudgeSettings:
             return ip_address(host).is_loopback
         except ValueError:  # a name, which may begin with 127. as well
             return host == "localhost"
+
+    @property
+    def origin(self) -> str:
+        """Where the endpoint is, for the record: of the URL scheme, host and port, since a path may be a secret."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def url_digest(self) -> str:
+        """8 hex digits of the SHA-256 of the whole URL, which tell two endpoints of one origin apart."""
+        return hashlib.sha256(self.url.encode()).hexdigest()[:8]
 
     @property
     def in_the_clear(self) -> list[str]:

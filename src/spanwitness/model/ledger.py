@@ -23,7 +23,7 @@ class Slot:
     """Where one model is expected: an agent's calls in one role.
 
     Attributes:
-        step_kind: the role: llm, or of speech stt or tts, which are different models by design.
+        step_kind: the role: llm, or of speech stt or tts, which are different models by design; `judge` of what judges.
     """
 
     tenant: str

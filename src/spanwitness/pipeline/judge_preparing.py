@@ -116,7 +116,7 @@ class Preparing:
         since = now - self._rules.cache
         oldest = min([since, *(one.task.asked_at for one in ready)])
         digests = [one.asked.digest for one in ready]
-        judge = self._settings.model, self._settings.url
+        judge = self._settings.model, self._settings.url_digest
         answers = judging.answers(self._store, ready[0].task.talk, judge, digests, oldest)
         found: dict[Task, Answer] = {}
         for one in ready:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from spanwitness.metrics import Meters, names
-from spanwitness.model import Conversation, Slot
+from spanwitness.model import Conversation, Score, Slot
 from spanwitness.model_names import parse
 from spanwitness.store import judging
 from spanwitness.store.rows import score_row
@@ -47,8 +47,6 @@ class JudgeRecord:
         """Writes all of it. Raises StoreError: then the tasks are still there to be done again."""
         calls = [one.call for one in done if one.call is not None]
         judging.insert_calls(self._store, calls)
-        for call in calls:
-            self._count(call)
         touched: dict[Slot, int] = {}
         by_tenant: dict[str, list[Done]] = defaultdict(list)
         for one in done:
@@ -59,6 +57,8 @@ class JudgeRecord:
         judging.insert_tasks(self._store, [one.task for one in done], now)
         if touched:
             self._touched(touched)
+        for call in calls:  # only now: what could not be written is written again
+            self._count(call)
 
     def _write_uses(self, tenant: str, done: Iterable[Done], touched: dict[Slot, int]) -> None:
         """From all calls on record: those of a process that died before it came to that are among them."""
@@ -74,15 +74,15 @@ class JudgeRecord:
         return provider, model_version(provider, requested, served)
 
     def _write_scores(self, tenant: str, done: Sequence[Done], touched: dict[Slot, int], now: dt.datetime) -> None:
-        scored = [one for one in done if one.score is not None]
-        revisions = sorted({(one.task.conversation_id, one.task.revision) for one in scored})
+        scored = [(one, one.score) for one in done if one.score is not None]
+        revisions = sorted({(one.task.conversation_id, one.task.revision) for one, _ in scored})
         last = last_verdicts(self._store, tenant, revisions)
         rows = []
-        for one in scored:
-            row = _row(one, now)
-            row = placed(row, last.get(key_of(row))) if row is not None else None
-            if row is not None:
-                rows.append(row)
+        for one, score in scored:
+            row = _row(one, score, now)
+            again = placed(row, last.get(key_of(row)))
+            if again is not None:
+                rows.append(again)
                 _touch(one.conversation, touched)
         insert_scores(self._store, rows)
 
@@ -95,13 +95,11 @@ class JudgeRecord:
         self._meters.add(names.JUDGE_COST, judge, by=call.cost_usd)
 
 
-def _row(one: Done, now: dt.datetime) -> dict[str, object] | None:
+def _row(one: Done, score: Score, now: dt.datetime) -> dict[str, object]:
     task, talk = one.task, one.conversation
-    if one.score is None:
-        return None
     messages = talk.messages if talk is not None else ()
     key = Conversation(messages, task.tenant, task.conversation_id, task.revision)
-    return score_row(key, one.score, task.threshold, now)
+    return score_row(key, score, task.threshold, now)
 
 
 def _touch(conversation: Conversation | None, touched: dict[Slot, int]) -> None:

@@ -94,7 +94,7 @@ class Done:
         return self.call is not None or (use is not None and bool(use.served))
 
 
-def tasks_of(conversation: Conversation, bundle: Bundle, judge: str, now: dt.datetime, scoring: int = 0) -> list[Task]:
+def tasks_of(conversation: Conversation, bundle: Bundle, judge: str, now: dt.datetime) -> list[Task]:
     """What a judge is asked about a conversation, for each evaluator that its bundle has judged."""
     return [
         Task(
@@ -106,7 +106,6 @@ def tasks_of(conversation: Conversation, bundle: Bundle, judge: str, now: dt.dat
             threshold=bundle.judge_threshold(name),
             asked_at=now,
             next_at=now,
-            scoring=scoring,
         )
         for name in bundle.judged
     ]

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _LOOK_S: Final = 5.0
+_BREATH_S: Final = 0.1
 _TELL: Final = dt.timedelta(seconds=30)
 _PATIENCE: Final = dt.timedelta(minutes=1)
 _OF_ENDPOINT: Final = frozenset({"limited", "timeout", "unreachable", "error"})
@@ -48,12 +49,11 @@ _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What `drain` did. `left`: tasks that still wait; `next_at`: for the first of them."""
+    """What `drain` did. `left`: tasks that still wait."""
 
     judged: int
     given_up: int
     left: int
-    next_at: dt.datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ class Judging:
         self._groups: deque[list[Task]] = deque()
         self._ready: deque[Ready] = deque()
         self._asking: dict[Future[Reply], _Asking] = {}
+        self._unwritten: list[Done] = []
         self._pool = ThreadPoolExecutor(rules.concurrency, "spanwitness-judge-call")
         self._failures = 0
         self._resume_at = _EPOCH
@@ -137,31 +138,36 @@ class Judging:
     def drain(self, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Drained:
         """Judges until nothing is left that can be had within a minute; `progress` hears how many of how many.
 
-        What has to wait longer, since the endpoint is away or a budget is spent, is left for whoever comes next.
+        What has to wait longer, since the endpoint is away or a budget is spent, is left for whoever comes next; and so
+        is all the rest once nothing has come of any of it for a minute.
 
         Raises:
             StoreError: the store is away.
         """
         left = judging.waiting(self._store, self._judge.settings.model)
+        moved, finished = self._clock(), self._finished
         while not self._stopping.is_set():
             busy = self.turn(1.0)
             progress(self._finished, max(self._finished, left.tasks))
-            if busy:
+            now = self._clock()
+            if self._asking or self._finished > finished:
+                moved, finished = now, self._finished
+            stuck = now - moved >= _PATIENCE  # what is put off again and again looks busy
+            if busy and not stuck:
                 continue
             left = judging.waiting(self._store, self._judge.settings.model)
-            again = max(left.next_at or _EPOCH, self._resume_at) - self._clock()
-            if not left.tasks or again > _PATIENCE:
+            again = max(left.next_at or _EPOCH, self._resume_at) - now
+            if stuck or not left.tasks or again > _PATIENCE:
                 break
-            self._stopping.wait(max(0.0, again.total_seconds()))
+            self._stopping.wait(max(_BREATH_S, again.total_seconds()))
         self.finish(0.0)
-        return Drained(self._judged, self._given_up, left.tasks, left.next_at)
+        return Drained(self._judged, self._given_up, left.tasks)
 
     def finish(self, grace_s: float) -> None:
         """Waits at most so long for what is under way and records it. What comes later is asked again some day."""
         self.hurry()
-        if self._asking:
-            wait(self._asking, grace_s)
-            self._settle()
+        wait(self._asking, grace_s)
+        self._settle()
         self._judge.close()
         for future, asking in self._asking.items():
             self._cut(future, asking)
@@ -174,6 +180,7 @@ class Judging:
         Whether there may be more to do now. Raises StoreError.
         """
         before = self._written
+        self._write_come()
         self._fill()
         if self._asking:
             pending: list[Future[Any]] = [*self._asking, self._hurried]
@@ -224,7 +231,8 @@ class Judging:
             log.warning("tenant %r: the judge's budget of the day is spent", tenant)
         self._over = {since: over | self._over.get(since, set())}
         self._write(put_off, now)
-        return [task for task in tasks if task.tenant not in over]
+        # What nobody can be asked costs nothing: it is given up, whoever's it is.
+        return [task for task in tasks if task.tenant not in over or task.evaluator not in self._questions]
 
     def _prepare(self, group: list[Task]) -> None:
         """Makes questions of the tasks about one conversation; what needs no answer is recorded at once."""
@@ -234,13 +242,20 @@ class Judging:
         self._write(done, now)
 
     def _settle(self) -> None:
-        """Takes in what has come."""
+        """Takes in what has come: reads it once, however often it takes to write it."""
         now = self._clock()
-        come = {future: asking for future, asking in self._asking.items() if future.done()}
-        done = [self._came(future, asking, now) for future, asking in come.items()]
-        self._write(done, now)
-        for future in come:  # only now: what could not be written is found in the store again
-            del self._asking[future]
+        for future in [future for future in self._asking if future.done()]:
+            self._unwritten.append(self._came(future, self._asking.pop(future), now))
+        self._write_come()
+
+    def _write_come(self) -> None:
+        """What the store did not take is kept for the next turn. What we failed at ourselves is found there again."""
+        come, self._unwritten = self._unwritten, []
+        try:
+            self._write(come, self._clock())
+        except StoreError:
+            self._unwritten = come
+            raise
 
     def _came(self, future: Future[Reply], asking: _Asking, now: dt.datetime) -> Done:
         ready, settings = asking.ready, self._judge.settings
@@ -336,7 +351,8 @@ def _how(settings: JudgeSettings, asked: Asked, manner: Manner | None) -> dict[s
     """How a question was put, for whoever checks a judge."""
     form, temperature = manner or (None, None)
     told = {"format": form, "temperature": temperature}
-    return {"url": settings.url, **told, "redacted": settings.redact, "limit": asked.limit}
+    where = {"url": settings.origin, "url_digest": settings.url_digest}
+    return {**where, **told, "redacted": settings.redact, "limit": asked.limit}
 
 
 def _spent(call: Call) -> Spent:

@@ -24,15 +24,13 @@ class Rebuilt:
     Attributes:
         conversation: None where that revision is empty, since its spans belong to another conversation.
         revision: its number, 0 where it has never closed.
-        whole: what is stored is what was judged then. Else more has come since, and the review will make a revision of
-            it (`open`); or another release judged it, which read it otherwise.
+        open: more has come since, and the review will make a revision of it.
         began: Unix nanoseconds.
     """
 
     conversation_id: str
     revision: int = 0
     conversation: Conversation | None = None
-    whole: bool = True
     open: bool = False
     began: int = 0
 
@@ -62,13 +60,12 @@ def _one(
     conversation = conversation_of(due, spans, logs, source_of(due.traces))
     if not conversation.steps:
         return Rebuilt(due.conversation_id, known.number)
-    whole = digest(conversation) == known.digest
+    differs = digest(conversation) != known.digest  # since more has come, or another release read it otherwise
     return Rebuilt(
         due.conversation_id,
         known.number,
         replace(conversation, revision=known.number),
-        whole=whole,
-        open=not whole and record.any_open(store, due.tenant, [trace.trace_id for trace in due.traces]),
+        open=differs and record.any_open(store, due.tenant, [trace.trace_id for trace in due.traces]),
         began=min(step.span.started_ns for step in conversation.steps),
     )
 

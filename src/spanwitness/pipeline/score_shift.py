@@ -36,7 +36,7 @@ class ScoreShifts:
     def __init__(self, store: Store, hurried: Callable[[], bool] = lambda: False) -> None:
         """`hurried`: whether there is no time for more; what is left is worked out when its slot is touched again."""
         self._store = store
-        self._hurried = hurried
+        self.hurried = hurried
         self._empty: dict[str, dict[str, int]] = {}
 
     def refresh(
@@ -57,7 +57,7 @@ class ScoreShifts:
         """
         rows = score_shift.swaps_of(self._store, tenant, slots, CLASSES)
         due = (row for row in rows if self._due(row, touched or {}))
-        found = [(row, self._shift(row)) for row in takewhile(lambda _row: not self._hurried(), due)]
+        found = [(row, self._shift(row)) for row in takewhile(lambda _row: not self.hurried(), due)]
         written = [(row, shift) for row, shift in found if shift and as_json(shift) != row["ScoreShift"]]
         score_shift.write(self._store, written, now)
         return len(written)

@@ -6,7 +6,9 @@ import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from spanwitness.identity import JUDGE_AGENT, JUDGE_SERVICE
+from spanwitness.comparison import CLASSES
+from spanwitness.identity import is_judge
+from spanwitness.store.score_shift import slots_of_shifts
 from spanwitness.store.uses import judge_slots
 
 if TYPE_CHECKING:
@@ -52,18 +54,22 @@ class Touched:
     def refresh(self, ledger: Ledger, shifts: ScoreShifts, now: dt.datetime) -> list[Swap]:
         """Brings the ledger of judges and the score shifts up to date; the swaps that are new. Raises StoreError.
 
-        The first time all judges are looked at: an earlier process may have died before it came to that.
+        The first time all judges are looked at, and all swaps whose scores may have changed: an earlier process may
+        have died, or been stopped, before it came to that. What `shifts` was too hurried for is left for next time.
         """
         if not self._begun:
-            self.add(dict.fromkeys(judge_slots(self._store), 0))
+            self.add(dict.fromkeys(judge_slots(self._store) | slots_of_shifts(self._store, CLASSES), 0))
             self._begun = True
         with self._lock:
             slots, self._slots = self._slots, {}
         try:
-            return self._refresh(slots, ledger, shifts, now)
+            swaps = self._refresh(slots, ledger, shifts, now)
         except Exception:
             self.add(slots)
             raise
+        if shifts.hurried():
+            self.add(slots)
+        return swaps
 
     def _refresh(self, slots: Mapping[Slot, int], ledger: Ledger, shifts: ScoreShifts, now: dt.datetime) -> list[Swap]:
         swaps: list[Swap] = []
@@ -71,7 +77,7 @@ class Touched:
         for slot, first in slots.items():
             by_tenant[slot.tenant][slot] = first
         for tenant, touched in sorted(by_tenant.items()):
-            judges = [slot for slot in touched if (slot.service, slot.agent) == (JUDGE_SERVICE, JUDGE_AGENT)]
+            judges = [slot for slot in touched if is_judge(slot.step_kind)]
             if judges:
                 swaps += ledger.update(tenant, judges, now)
             shifts.refresh(tenant, touched, now, touched)

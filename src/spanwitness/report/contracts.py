@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.text import Text
 
 from spanwitness.report.sql import Ask, fetch, matching
-from spanwitness.report.text import clock, count, labelled, line, lines, plain, prose
+from spanwitness.report.text import clock, count, cut, labelled, line, lines, plain, prose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Group, RenderableType
 
 Row = dict[str, Any]
+
+_LONGEST: Final = 80  # cells of a value
+_LEAD: Final = 20  # of what two long values have in common, before they differ
 
 # A version that never held (it was replaced as of its own beginning) is told as that, not as ended.
 _CONTRACTS: Final = """
@@ -110,7 +113,7 @@ def _changes(before: Row, after: Row) -> Iterator[str]:
     old, new = before["MinVerifiedShare"], after["MinVerifiedShare"]
     if old != new:
         yield f"verified share: {_share(old)} -> {_share(new)}"
-    yield from _terms(_general(before), _general(after), "the configured ones")
+    yield from _terms(_general(before), _general(after), "the configured ones", "not in the contract")
     yield from _parameters(json.loads(before["Parameters"]), json.loads(after["Parameters"]))
     yield from _channels(json.loads(before["Channels"]), json.loads(after["Channels"]))
     if before["NoticeSeconds"] != after["NoticeSeconds"]:
@@ -122,35 +125,61 @@ def _general(row: Row) -> Row:
     return {"evaluators": row["Evaluators"], "thresholds": row["Thresholds"], "judged": row["Judged"]}
 
 
-def _terms(before: Row, after: Row, nothing: str) -> Iterator[str]:
+def _terms(before: Row, after: Row, nothing: str, unset: str) -> Iterator[str]:
     yield from _listed("evaluator", before["evaluators"], after["evaluators"], nothing)
     was, now = before["thresholds"], after["thresholds"]
     for name in sorted(was.keys() | now.keys()):
         if was.get(name) != now.get(name):
-            yield f"threshold of {name}: {_number(was.get(name))} -> {_number(now.get(name))}"
+            yield f"threshold of {name}: {_number(was.get(name), unset)} -> {_number(now.get(name), unset)}"
     yield from _listed("judged", before["judged"], after["judged"], nothing)
 
 
 def _parameters(before: Row, after: Row) -> Iterator[str]:
-    """A table of rules may be long: that it differs is told, and the version's text says how."""
+    """Field by field; of a list of rules each that came, went or changed. Long values are told where they differ."""
     fields = {(name, key) for told in (before, after) for name, given in told.items() for key in given}
     for name, key in sorted(fields):
         was, now = before.get(name, {}).get(key), after.get(name, {}).get(key)
-        if was != now:
-            yield f"{name}.{key}: {_given(was)} -> {_given(now)}"
+        if was == now:
+            continue
+        if _are_rules(was) or _are_rules(now):
+            yield from (f"{name}.{key}: {change}" for change in _rules(_by_name(was), _by_name(now)))
+        else:
+            yield f"{name}.{key}: {_difference(was, now, 'its default')}"
 
 
-def _given(value: Any) -> str:
-    if value is None:
-        return "its default"
-    if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
-        return count(len(value), "table")
-    return json.dumps(value, ensure_ascii=False)
+def _are_rules(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(entry, dict) for entry in value)
+
+
+def _by_name(value: Any) -> dict[str, Row]:
+    """Rules by their names, else by their numbers from 1, in their order. What is no list of rules has none."""
+    rules = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    return {str(rule.get("name", number)): rule for number, rule in enumerate(rules, 1)}
+
+
+def _rules(before: dict[str, Row], after: dict[str, Row]) -> Iterator[str]:
+    yield from (f"rule {name} added" for name in after if name not in before)
+    yield from (f"rule {name} gone" for name in before if name not in after)
+    for name, now in after.items():
+        was = before.get(name, now)
+        for field in sorted(was.keys() | now.keys()):
+            if was.get(field) != now.get(field):
+                yield f"rule {name}.{field}: {_difference(was.get(field), now.get(field), 'not set')}"
+    if [name for name in before if name in after] != [name for name in after if name in before]:
+        yield "the rules stand in another order"
+
+
+def _difference(was: Any, now: Any, unset: str) -> str:
+    """`OLD -> NEW`, as JSON: in full, or of a long value a bounded part that begins shortly before they differ."""
+    texts = [unset if value is None else json.dumps(value, ensure_ascii=False) for value in (was, now)]
+    alike = next((at for at, (one, other) in enumerate(zip(*texts, strict=False)) if one != other), 0)
+    begin = max(alike - _LEAD, 0) if max(map(len, texts)) > _LONGEST else 0
+    return " -> ".join(("..." if begin else "") + cut(text[begin:], _LONGEST, "...") for text in texts)
 
 
 def _channels(before: Row, after: Row) -> Iterator[str]:
     for name in sorted(before.keys() | after.keys()):
-        found = _terms(before.get(name, _NO_TERMS), after.get(name, _NO_TERMS), "as for all")
+        found = _terms(before.get(name, _NO_TERMS), after.get(name, _NO_TERMS), "as for all", "as for all")
         yield from (f"channel {name}: {change}" for change in found)
 
 
@@ -169,8 +198,9 @@ def _share(value: float | None) -> str:
     return "none" if value is None else f"{value * 100:g} %"
 
 
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:g}"
+def _number(value: float | None, unset: str) -> str:
+    """A threshold. Where none is agreed another one holds, the configured or the default one: never none."""
+    return unset if value is None else f"{value:g}"
 
 
 def _time(seconds: float) -> str:

@@ -39,7 +39,7 @@ ORDER BY Step
 """
 
 _SCORES = f"""
-SELECT {scores.COLUMNS}, JudgeModel, Scoring FROM scores WHERE {{where}} AND Revision = {{revision}}
+SELECT {scores.COLUMNS}, Scoring FROM scores WHERE {{where}} AND Revision = {{revision}}
 ORDER BY Evaluator, Judge, Scoring DESC
 """
 
@@ -197,9 +197,9 @@ def _length(row: Row) -> str:
 def _earlier(score: Row) -> str:
     verdict = {True: "passed", False: "not passed"}.get(score["Passed"], score["Status"].replace("_", " "))
     number = "" if score["Score"] is None else f"{score['Score']:.4g}"
-    names = " ".join(filter(None, (score["Evaluator"], score["EvaluatorVersion"], score["Judge"])))
-    parts = (number, verdict, score["Label"], score["Mode"], _moment(score["ScoredAt"]))
-    return f"  {names}: {', '.join(filter(None, parts))}"
+    threshold = "" if score["Passed"] is None else f"threshold {score['Threshold']:.4g}"
+    parts = (number, verdict, threshold, score["Label"], score["Mode"], _moment(score["ScoredAt"]))
+    return f"  {scores.named(score)}: {', '.join(filter(None, parts))}"
 
 
 def _revision(row: Row) -> str:

@@ -38,16 +38,17 @@ SEVERAL: Final = ("model_version", "prompt_version", "agent", "service")
 """Of which a conversation may have more than one."""
 
 _RATES: Final = """
-SELECT {columns}Evaluator, EvaluatorVersion, Judge,
+SELECT {columns}Evaluator, EvaluatorVersion, Rules, Judge, JudgePrompt,
        arraySort(groupUniqArrayIf(toString(Mode), Status = 'completed' AND Mode != '')) AS Modes,
        count(Passed) AS Judged, countIf(Passed = false) AS Fails,
        countIf(Status = 'completed') AS Completed, countIf(Status = 'not_applicable') AS NotApplicable,
        countIf(Status = 'failed') AS Failed, count(Score) AS Scored, avg(Score) AS MeanScore,
        arraySort(groupUniqArrayIf(assumeNotNull(Threshold), isNotNull(Passed))) AS Thresholds,
+       arraySort(groupUniqArrayIf(toString(JudgeModel), Status = 'completed' AND JudgeModel != '')) AS JudgeModels,
        count() OVER () AS Groups
 FROM (
     SELECT TenantId, ConversationId, Revision, Evaluator, Judge, EvaluatorVersion, Mode, Status, Score, Passed,
-           Threshold
+           Threshold, JudgeModel, JudgePrompt, JSONExtractString(Details, 'rules_version') AS Rules
     FROM scores_latest WHERE {scores}
 ) AS given
 INNER JOIN (
@@ -55,10 +56,18 @@ INNER JOIN (
     FROM conversations WHERE {conversations}
 ) AS talks
 ON TenantId = OfTenant AND ConversationId = OfConversation AND Revision = OfRevision
-GROUP BY {grouped}Evaluator, EvaluatorVersion, Judge
-ORDER BY Judged = 0, Evaluator, EvaluatorVersion, Judge, Fails / greatest(Judged, 1) DESC, Judged DESC{order}
+GROUP BY {grouped}Evaluator, EvaluatorVersion, Rules, Judge, JudgePrompt
+ORDER BY Judged = 0, Evaluator, EvaluatorVersion, Rules, Judge, JudgePrompt, Fails / greatest(Judged, 1) DESC,
+         Judged DESC{order}
 LIMIT {limit}
 """
+
+
+_DIFFERS: Final = {
+    "Thresholds": "Thresholds differ within a row: its rate is of verdicts by all of them.",
+    "JudgeModels": "More than one model answered as the judge within a row.",
+    "Modes": "Modes differ within a row.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ class Wanted:
     """What is asked for.
 
     Attributes:
-        by: keys of BY; the evaluator, its version and its judge are told apart in any case.
+        by: keys of BY; the evaluator, its version and rules, its judge and the prompt are told apart in any case.
         since: conversations that began from then on.
         until: and before then.
         limit: rows at most.
@@ -81,10 +90,11 @@ class Wanted:
 
 
 def rows(ask: Ask, wanted: Wanted) -> list[Row]:
-    """A row for each group, evaluator, version of it and judge, of the latest verdicts on conversations.
+    """A row for each group, evaluator, version and rules of it, judge and prompt, of the latest verdicts.
 
-    Versions are not mixed: another one, or another calibration, draws the line elsewhere. By evaluator, in each the
-    highest rate first; what has no rate comes last.
+    These are not mixed: another version, calibration, set of rules or prompt measures something else. By evaluator, in
+    each the highest rate first; what has no rate comes last. What may differ within a row is told by Modes, Thresholds
+    and JudgeModels, the models that answered as the judge.
 
     FailRate, and its Wilson interval Low to High (95 %), is None where nothing was judged, as
     MeanScore is where nothing was scored. Coverage: the share that the evaluator could score. Groups: how many rows
@@ -115,8 +125,7 @@ def show(ask: Ask, wanted: Wanted) -> RenderableType:
     several = [key for key in wanted.by if key in SEVERAL]
     if several:
         told.append(f"A conversation with more than one {' or '.join(several)} counts under each.")
-    if any(len(row["Thresholds"]) > 1 for row in found):
-        told.append("Thresholds differ within a row: its rate is of verdicts by all of them.")
+    told += [note for column, note in _DIFFERS.items() if any(len(row[column]) > 1 for row in found)]
     return Group(_table(found, wanted.by), "", lines(*told))
 
 
@@ -134,7 +143,8 @@ def _row(row: Row, names: Sequence[str]) -> Row:
     low, high = (None, None) if rate is None else wilson(rate, judged)
     return {
         **{name: row[f"Of{name}"] for name in names},
-        **{name: row[name] for name in ("Evaluator", "EvaluatorVersion", "Judge", "Modes", "Judged", "Fails")},
+        **{name: row[name] for name in ("Evaluator", "EvaluatorVersion", "Rules", "Judge", "JudgePrompt")},
+        **{name: row[name] for name in ("JudgeModels", "Modes", "Judged", "Fails")},
         "FailRate": rate,
         "Low": None if low is None else max(low, 0.0),
         "High": None if high is None else min(high, 1.0),
@@ -163,7 +173,10 @@ def _table(found: Sequence[Row], by: Sequence[str]) -> Table:
 def _evaluator(row: Row) -> Group:
     below = ", ".join([*([row["Judge"]] if row["Judge"] else []), *row["Modes"]])
     name = f"{row['Evaluator']} {row['EvaluatorVersion']}".rstrip()
-    return Group(Middle(name), Middle(below) if below else line(""))
+    apart = [(word, row[column]) for word, column in (("rules", "Rules"), ("prompt", "JudgePrompt")) if row[column]]
+    return Group(
+        Middle(name), Middle(below) if below else line(""), *(Middle(f"{word} {value}") for word, value in apart)
+    )
 
 
 def _figures(row: Row) -> tuple[Group, ...]:
@@ -171,7 +184,8 @@ def _figures(row: Row) -> tuple[Group, ...]:
     if row["FailRate"] is not None:
         rate = f"{row['FailRate']:.1%} [{row['Low']:.1%}, {row['High']:.1%}]"
     mean = "-" if row["MeanScore"] is None else f"{row['MeanScore']:.3g}"
-    thresholds = ", ".join(f"{each:g}" for each in row["Thresholds"]) or "none"
+    # Where nothing was completed, no verdict says which threshold there was.
+    thresholds = ", ".join(f"{each:g}" for each in row["Thresholds"]) or ("none" if row["Completed"] else "-")
     return (
         lines(rate, f"{row['Fails']:,} of {row['Judged']:,}"),
         lines(f"{row['Coverage']:.0%}", f"{row['Completed']:,}"),

@@ -20,8 +20,8 @@ Row = dict[str, Any]
 
 LIMIT: Final = 20
 COLUMNS: Final = (
-    "TenantId, ConversationId, Revision, Evaluator, EvaluatorVersion, Judge, Status, Mode, Score, Label, Threshold,"
-    " Passed, Explanation, EvidenceSpanIds, ScoredAt, CostUsd, Error"
+    "TenantId, ConversationId, Revision, Evaluator, EvaluatorVersion, Judge, JudgeModel, JudgePrompt, Status, Mode,"
+    " Score, Label, Threshold, Passed, Explanation, EvidenceSpanIds, ScoredAt, CostUsd, Error, Details"
 )
 
 _EXPLANATION_LINES: Final = 2
@@ -108,6 +108,16 @@ def listing(rows: Sequence[Row], *, of_one: bool = False) -> Table:
     return table
 
 
+def named(row: Row) -> str:
+    """Evaluator, version and judge; and where another model answered than was asked to judge, that one.
+
+    A row that sums up several verdicts has no JudgeModel.
+    """
+    answered = row.get("JudgeModel", "")
+    served = f"-> {answered}" if answered not in ("", row["Judge"]) else ""
+    return " ".join(filter(None, (row["Evaluator"], row["EvaluatorVersion"], row["Judge"], served)))
+
+
 def _extent(listed: Sequence[Row], covered: Sequence[Row]) -> str:
     given = sum(row["Completed"] + row["Failed"] for row in covered)
     unjudged = sum(row["NotApplicable"] for row in covered)
@@ -129,7 +139,7 @@ def _verdict(row: Row) -> Group:
 
 
 def _subject(row: Row, of_one: bool) -> Group:
-    name = Middle(_evaluator(row))
+    name = Middle(named(row))
     return Group(name) if of_one else Group(name, Middle(row["ConversationId"]), Middle(row["TenantId"]))
 
 
@@ -141,10 +151,6 @@ def _finding(row: Row, of_one: bool) -> Group:
     )
 
 
-def _evaluator(row: Row) -> str:
-    return " ".join(part for part in (row["Evaluator"], row["EvaluatorVersion"], row["Judge"]) if part)
-
-
 def _coverage_table(covered: Sequence[Row]) -> Table:
     table = columns()
     table.add_column("coverage")
@@ -152,7 +158,7 @@ def _coverage_table(covered: Sequence[Row]) -> Table:
         table.add_column(header, justify="right", no_wrap=True)
     for row in covered:
         counts = (f"{row[name]:,}" for name in ("Completed", "NotApplicable", "Failed"))
-        table.add_row(Middle(_evaluator(row)), *counts, _mean(row), f"{row['Passes']:,} of {row['Judged']:,}")
+        table.add_row(Middle(named(row)), *counts, _mean(row), f"{row['Passes']:,} of {row['Judged']:,}")
     return table
 
 

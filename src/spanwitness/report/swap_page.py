@@ -8,6 +8,7 @@ import orjson
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from spanwitness.identity import is_judge
 from spanwitness.report import swaps
 from spanwitness.report.swap_next import steps
 from spanwitness.report.text import (
@@ -160,10 +161,13 @@ def _contract(row: Row) -> str:
     if terms is None:
         return "none on record for that time"
     name = f" {terms['Name']!r}" if terms["Name"] else ""
+    version = f"version {terms['Version']}{name}, in force since {clock(terms['ValidFrom'])} UTC"
+    if is_judge(row["StepKind"]):
+        return prose(f"{version}; its lists of models and shares are for agents, not for the judge")
     models = ", ".join(terms["ApprovedModels"])
     least = terms["MinVerifiedShare"]
     told = [
-        f"version {terms['Version']}{name}, in force since {clock(terms['ValidFrom'])} UTC",
+        version,
         f"approved: {models}" if models else "any model approved",
         f"at least {percent(least)} of the calls verified" if least is not None else "",
     ]

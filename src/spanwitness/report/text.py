@@ -13,7 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from spanwitness.identity import JUDGE_AGENT, JUDGE_SERVICE
+from spanwitness.identity import is_judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -89,7 +89,7 @@ def span(seconds: float) -> str:
 
 def place(row: Mapping[str, Any]) -> str:
     """Where a model is expected: tenant, service, agent and kind of call; and whether it judges, and serves nobody."""
-    judges = (row["ServiceName"], row["AgentName"]) == (JUDGE_SERVICE, JUDGE_AGENT)
+    judges = is_judge(row["StepKind"])
     names = (
         row["TenantId"] or "(no tenant)",
         row["ServiceName"] or "(no service)",

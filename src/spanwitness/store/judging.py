@@ -58,7 +58,7 @@ WHERE ({_KEY}) IN (SELECT {_KEY} FROM judge_tasks WHERE State = 'waiting' AND Ju
 
 _LAST: Final = """
 SELECT ConversationId, Revision, Evaluator, max(Scoring) AS scoring,
-       argMax(tuple(State, Attempts, Error), (Scoring, UpdatedAt)) AS told
+       argMax(State, (Scoring, UpdatedAt)) AS state
 FROM judge_tasks FINAL
 WHERE TenantId = {tenant:String} AND ConversationId IN {conversations:Array(String)} AND Judge = {judge:String}
 GROUP BY ConversationId, Revision, Evaluator
@@ -76,7 +76,7 @@ SELECT Content, ConversationId = {conversation:String} AS own, toUnixTimestamp64
 FROM judge_calls
 WHERE TenantId = {tenant:String} AND Judge = {judge:String} AND Outcome = 'answered'
   AND CalledAt >= fromUnixTimestamp64Milli({since:Int64}) AND Content IN {contents:Array(String)}
-  AND JSONExtractString(Asked, 'url') = {url:String}
+  AND JSONExtractString(Asked, 'url_digest') = {url_digest:String}
 GROUP BY Content, own
 """
 
@@ -203,10 +203,7 @@ def last_tasks(
     """By conversation, revision and evaluator: the number of the last task, and its state."""
     parameters = {"tenant": tenant, "conversations": list(conversations), "judge": judge}
     found = store.rows(_LAST, parameters) if conversations else []
-    return {
-        (row["ConversationId"], row["Revision"], row["Evaluator"]): (row["scoring"], _values(row["told"])[0])
-        for row in found
-    }
+    return {(row["ConversationId"], row["Revision"], row["Evaluator"]): (row["scoring"], row["state"]) for row in found}
 
 
 def insert_tasks(store: Store, tasks: Sequence[Task], now: dt.datetime) -> None:
@@ -228,7 +225,7 @@ def spent(store: Store, tenants: Iterable[str], since: dt.datetime) -> dict[str,
 def answers(
     store: Store, talk: tuple[str, str], judge: tuple[str, str], contents: Iterable[str], since: dt.datetime
 ) -> dict[tuple[str, bool], Answer]:
-    """The last answers since then to what had these digests, of a tenant. `judge`: its model and its address.
+    """The last answers since then to what had these digests, of a tenant. `judge`: its model and its address's digest.
 
     By digest, and whether it was asked about the conversation of `talk` (tenant, conversation) or about another one
     that was word for word the same.
@@ -237,7 +234,7 @@ def answers(
         "tenant": talk[0],
         "conversation": talk[1],
         "judge": judge[0],
-        "url": judge[1],
+        "url_digest": judge[1],
         "contents": sorted(set(contents)),
         "since": _milliseconds(since),
     }

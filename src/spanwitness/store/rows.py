@@ -151,10 +151,8 @@ def step_row(conversation: Conversation, step: Step, now: dt.datetime) -> dict[s
     }
 
 
-def score_row(
-    conversation: Conversation, score: Score, threshold: float | None, now: dt.datetime, scoring: int = 0
-) -> dict[str, Any]:
-    """A row of scores, with the threshold in force beside it. `scoring`: 0 for the first verdict, 1 for the next."""
+def score_row(conversation: Conversation, score: Score, threshold: float | None, now: dt.datetime) -> dict[str, Any]:
+    """A row of scores for a first verdict, with the threshold in force beside it; `scores.placed` numbers the next."""
     use = score.judge or JudgeUse("")
     messages = conversation.messages
     spans = [
@@ -184,7 +182,7 @@ def score_row(
         "JudgeOutputTokens": use.output_tokens,
         "JudgeLatencyMs": use.latency_ms,
         "Error": score.explanation if score.status == "failed" else "",
-        "Scoring": scoring,
+        "Scoring": 0,
     }
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spanwitness import comparison, score_shift
+from spanwitness.model import Slot
 from spanwitness.store import rows
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Mapping, Sequence
 
-    from spanwitness.model import Slot
     from spanwitness.store.clickhouse import Store
 
     Row = dict[str, Any]
@@ -25,6 +25,18 @@ WHERE TenantId = {tenant:String} AND (ServiceName, AgentName, StepKind) IN {slot
   AND has({classes:Array(String)}, Class)
 ORDER BY FirstSeenAt, Class, FromVersion, ToVersion, Occurrence
 """
+
+# In whose slots a verdict may have come that no entry knows of yet: those compared before, and those that still stand.
+_SLOTS = """
+SELECT DISTINCT TenantId, ServiceName, AgentName, StepKind FROM model_swaps FINAL
+WHERE (ScoreShift != '{}' OR EndedAt = 0) AND has({classes:Array(String)}, Class)
+"""
+
+
+def slots_of_shifts(store: Store, classes: Sequence[str]) -> set[Slot]:
+    """The slots of all tenants with a swap, of some classes, whose scores were compared or that stands."""
+    rows = store.rows(_SLOTS, {"classes": list(classes)})
+    return {Slot(row["TenantId"], row["ServiceName"], row["AgentName"], row["StepKind"]) for row in rows}
 
 
 def swaps_of(store: Store, tenant: str, slots: Iterable[Slot], classes: Sequence[str]) -> list[Row]:

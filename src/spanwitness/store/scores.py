@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 from spanwitness.store.rows import table
 
 if TYPE_CHECKING:
@@ -15,9 +17,12 @@ if TYPE_CHECKING:
 VERDICT: Final = ("EvaluatorVersion", "Status", "Mode", "Score", "Label", "Threshold", "JudgePrompt")
 """What makes a verdict another one. Its words and its figures may change without that."""
 
+_RULES: Final = "Rules"  # by other rules it is another verdict, even where the score is the same
+
 _LAST: Final = f"""
 SELECT ConversationId, Revision, Evaluator, Judge, max(Scoring) AS scoring,
-       argMax(tuple({", ".join(VERDICT)}, Passed), (Scoring, ScoredAt)) AS verdict
+       argMax(tuple({", ".join(VERDICT)}, Passed, JSONExtractString(Details, 'rules_version')),
+              (Scoring, ScoredAt)) AS verdict
 FROM scores
 WHERE TenantId = {{tenant:String}} AND (ConversationId, Revision) IN {{revisions:Array(Tuple(String, UInt32))}}
 GROUP BY ConversationId, Revision, Evaluator, Judge
@@ -54,7 +59,7 @@ def last_verdicts(store: Store, tenant: str, revisions: Sequence[tuple[str, int]
 
 def _told(verdict: Any) -> dict[str, Any]:
     values = verdict.values() if isinstance(verdict, dict) else verdict
-    return dict(zip((*VERDICT, "Passed"), values, strict=True))
+    return dict(zip((*VERDICT, "Passed", _RULES), values, strict=True))
 
 
 def placed(row: Mapping[str, Any], last: Verdict | None) -> dict[str, Any] | None:
@@ -70,9 +75,14 @@ def placed(row: Mapping[str, Any], last: Verdict | None) -> dict[str, Any] | Non
         return {**row, "Scoring": last.scoring}
     if row["Judge"] and row["Status"] == "failed" and not last.failed:
         return None
-    if all(row[name] == last.told[name] for name in VERDICT):
+    if all(row[name] == last.told[name] for name in VERDICT) and _rules(row) == last.told[_RULES]:
         return None
     return {**row, "Scoring": last.scoring + 1}
+
+
+def _rules(row: Mapping[str, Any]) -> str:
+    """Which policy rules a verdict is by, as the evaluator names them; '' where it has none."""
+    return str(orjson.loads(row["Details"]).get("rules_version", ""))
 
 
 def insert_scores(store: Store, rows: Sequence[dict[str, Any]]) -> None:

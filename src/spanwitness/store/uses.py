@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from spanwitness.identity import JUDGE_AGENT, JUDGE_SERVICE
+from spanwitness.identity import JUDGE_AGENT, JUDGE_ROLE, JUDGE_SERVICE
 from spanwitness.model import Slot, Use
 
 if TYPE_CHECKING:
@@ -88,13 +88,11 @@ SELECT {_SLOT}, ConversationId, {_ALIKE}, max(Revision) AS revision,
        argMax(tuple({_COUNTED}, Opening, Gone), Revision) AS told
 FROM model_uses
 WHERE TenantId = {{tenant:String}} AND ConversationId IN {{conversations:Array(String)}}
-  AND (ServiceName = '{JUDGE_SERVICE}' AND AgentName = '{JUDGE_AGENT}') = {{judges:Bool}}
+  AND (StepKind = '{JUDGE_ROLE}') = {{judges:Bool}}
 GROUP BY {_SLOT}, ConversationId, {_ALIKE}
 """
 
-_JUDGED_TENANTS = f"""
-SELECT DISTINCT TenantId FROM model_uses WHERE ServiceName = '{JUDGE_SERVICE}' AND AgentName = '{JUDGE_AGENT}'
-"""
+_JUDGED_TENANTS = f"SELECT DISTINCT TenantId FROM model_uses WHERE StepKind = '{JUDGE_ROLE}'"
 
 _SLOTS = f"SELECT DISTINCT {_SLOT} FROM model_uses FINAL WHERE TenantId = {{tenant:String}}"
 
@@ -282,7 +280,7 @@ def slots_with_uses(store: Store, tenant: str) -> set[Slot]:
 
 def judge_slot(tenant: str) -> Slot:
     """Where the judge of a tenant's conversations stands in its ledger: one, whatever it is asked."""
-    return Slot(tenant, JUDGE_SERVICE, JUDGE_AGENT, "llm")
+    return Slot(tenant, JUDGE_SERVICE, JUDGE_AGENT, JUDGE_ROLE)
 
 
 def judge_slots(store: Store) -> set[Slot]:

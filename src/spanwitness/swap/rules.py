@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from spanwitness.contract import aliased, approves, in_force
-from spanwitness.identity import JUDGE_AGENT, JUDGE_SERVICE
+from spanwitness.identity import is_judge
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -48,7 +48,7 @@ class Rules:
 
     def contract(self, use: Use) -> Contract | None:
         """The contract in force when a use began; None of a judge's, since it is about agents."""
-        if not self._contracts or (use.slot.service, use.slot.agent) == (JUDGE_SERVICE, JUDGE_AGENT):
+        if not self._contracts or is_judge(use.slot.step_kind):
             return None
         between = bisect_right(self._limits, use.first)
         if between not in self._in_force:

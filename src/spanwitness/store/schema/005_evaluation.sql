@@ -6,6 +6,7 @@ ALTER TABLE scores
     ADD COLUMN IF NOT EXISTS JudgeOutputTokens UInt32 AFTER JudgeInputTokens,
     ADD COLUMN IF NOT EXISTS JudgeLatencyMs UInt32 AFTER JudgeOutputTokens,
     ADD COLUMN IF NOT EXISTS Scoring UInt32,
+    ADD INDEX IF NOT EXISTS idx_scored_at ScoredAt TYPE minmax GRANULARITY 1,
     MODIFY ORDER BY (TenantId, ConversationId, Revision, Evaluator, EvaluatorVersion, Judge, Scoring);
 
 -- Of the newest revision, and of each evaluator and judge the last verdict. Scoring runs without holes, so that what was
@@ -33,7 +34,8 @@ CREATE TABLE IF NOT EXISTS judge_tasks
     AskedAt DateTime64(3),
     NextAt DateTime64(3),
     Error String,
-    UpdatedAt DateTime64(3)
+    UpdatedAt DateTime64(3),
+    INDEX idx_state State TYPE set(4) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(UpdatedAt)
 ORDER BY (TenantId, ConversationId, Revision, Evaluator, Judge, Scoring)
@@ -52,7 +54,8 @@ CREATE TABLE IF NOT EXISTS judge_calls
     JudgePrompt LowCardinality(String),
     -- Digest of all that was sent.
     Content String,
-    -- JSON, of how that was: url, format, temperature, redacted, limit (characters of a tool result).
+    -- JSON, of how that was: url (scheme, host and port), url_digest (of all of it), format, temperature, redacted, limit
+    -- (characters of a tool result).
     Asked String CODEC(ZSTD(3)),
     -- answered, unusable, refused, limited, timeout, unreachable or error.
     Outcome LowCardinality(String),
