@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import math
 import logging
+import math
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
