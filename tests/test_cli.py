@@ -449,7 +449,7 @@ class TestConfig:
             '  evaluate   with TaskCompletion.writes = ["send"]',
             (
                 "  judge      model-1 at models.internal, at most 2.5 USD a tenant and day, but of its own for a, b, "
-                "without personal data"
+                "cards, phones and the like taken out"
             ),
         ]
 

@@ -185,7 +185,7 @@ def _judging(judge: JudgeConfig) -> str:
     budget = f"at most {judge.budget:g} USD a tenant and day" if judge.budget else "no budget"
     if judge.budget_by_tenant:
         budget += f", but of its own for {', '.join(sorted(judge.budget_by_tenant))}"
-    kept = "without personal data" if judge.redact else "with personal data"
+    kept = "cards, phones and the like taken out" if judge.redact else "nothing taken out"
     return f"{judge.model} at {urlsplit(judge.url).hostname}, {budget}, {kept}"
 
 
